@@ -1,0 +1,1 @@
+"""Learn KVM networking by building it."""

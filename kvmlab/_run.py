@@ -1,0 +1,209 @@
+"""Run commands: one protocol for the machine, the hosts of a lab and its guests.
+
+This is the only module that imports :mod:`subprocess`. Commands are argument
+lists; there is no shell.
+"""
+
+import contextlib
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import IO, Protocol
+
+from kvmlab.errors import CommandError, CommandTimeout, ExecutableNotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A command that ended.
+
+    Attributes
+    ----------
+    argv
+        The command as it was asked for.
+    returncode
+        Its exit status; ``-n`` when signal *n* ended it.
+    stdout, stderr
+        What it printed, decoded as UTF-8.
+    elapsed_s
+        Wall-clock seconds from start to end.
+    """
+
+    argv: tuple[str, ...]
+    returncode: int
+    stdout: str
+    stderr: str
+    elapsed_s: float
+
+    def check(self) -> "Completed":
+        """Return the result itself, or raise if the status is not 0.
+
+        Raises
+        ------
+        CommandError
+            If the exit status is not 0.
+        """
+        if self.returncode != 0:
+            raise CommandError(self.argv, self.returncode, self.stdout, self.stderr)
+        return self
+
+
+class Runner(Protocol):
+    """Anything that can run a command: a machine, a host of a lab, a guest."""
+
+    @property
+    def name(self) -> str:
+        """Name shown beside results."""
+        ...
+
+    def run(
+        self, argv: Sequence[str], *, check: bool = True, timeout_s: float = 60.0, stdin: str = ""
+    ) -> Completed:
+        """Run a command to its end.
+
+        Raises
+        ------
+        CommandError
+            With ``check``, if the status is not 0.
+        CommandTimeout
+            If it runs longer than ``timeout_s`` seconds; it is ended first.
+        """
+        ...
+
+    def stream(self, argv: Sequence[str], *, timeout_s: float = 3600.0) -> Iterator[str]:
+        """Yield the lines of standard output as they come, then check the status."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRunner:
+    """Run commands on this machine, or behind a prefix that enters a namespace.
+
+    Parameters
+    ----------
+    name
+        Name shown beside results.
+    prefix
+        Arguments put in front of each command, such as an ``nsenter`` line.
+    env
+        Environment of the commands; the caller's own by default.
+
+    Examples
+    --------
+    >>> LocalRunner().run(["echo", "hello"]).stdout
+    'hello\\n'
+    >>> LocalRunner().run(["false"], check=False).returncode
+    1
+    """
+
+    name: str = "this machine"
+    prefix: tuple[str, ...] = ()
+    env: Mapping[str, str] | None = field(default=None, repr=False)
+
+    def run(
+        self, argv: Sequence[str], *, check: bool = True, timeout_s: float = 60.0, stdin: str = ""
+    ) -> Completed:
+        """Run a command to its end; see :meth:`Runner.run`."""
+        started = time.monotonic()
+        process = self.popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        try:
+            stdout, stderr = process.communicate(stdin.encode(), timeout=timeout_s)
+        except subprocess.TimeoutExpired as error:
+            raise CommandTimeout(f"{' '.join(argv)!r} did not end on {self.name}", after_s=timeout_s) from error
+        finally:
+            end_group(process)
+        done = Completed(
+            tuple(argv),
+            process.returncode,
+            stdout.decode(errors="replace"),
+            stderr.decode(errors="replace"),
+            time.monotonic() - started,
+        )
+        return done.check() if check else done
+
+    def stream(self, argv: Sequence[str], *, timeout_s: float = 3600.0) -> Iterator[str]:
+        """Yield lines of standard output as they come; see :meth:`Runner.stream`."""
+        process = self.popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        deadline = time.monotonic() + timeout_s
+        lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        reader = threading.Thread(target=_pump, args=(process.stdout, lines), daemon=True)
+        reader.start()
+        seen: list[str] = []
+        try:
+            while (line := _next_line(lines, deadline, argv, timeout_s)) is not None:
+                seen.append(line)
+                yield line
+            process.wait(timeout=max(0.0, deadline - time.monotonic()))
+        finally:
+            end_group(process)
+            reader.join(timeout=5)
+        if process.returncode != 0:
+            raise CommandError(tuple(argv), process.returncode, "\n".join(seen[-20:]), "")
+
+    def popen(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: int | IO[bytes] | None = None,
+        stdout: int | IO[bytes] | None = None,
+        stderr: int | IO[bytes] | None = None,
+    ) -> "subprocess.Popen[bytes]":
+        """Start a command in a process group of its own and return at once.
+
+        Raises
+        ------
+        ExecutableNotFound
+            If the program (or the program of the prefix) is not installed.
+        """
+        line = [*self.prefix, *argv]
+        if shutil.which(line[0], path=self.env.get("PATH") if self.env else None) is None:
+            raise ExecutableNotFound(line[0])
+        return subprocess.Popen(
+            line, stdin=stdin, stdout=stdout, stderr=stderr, env=self.env, start_new_session=True
+        )
+
+
+def _pump(stream: IO[bytes] | None, lines: "queue.SimpleQueue[str | None]") -> None:
+    for line in stream or ():
+        lines.put(line.decode(errors="replace").rstrip("\n"))
+    lines.put(None)
+
+
+def _next_line(
+    lines: "queue.SimpleQueue[str | None]", deadline: float, argv: Sequence[str], timeout_s: float
+) -> str | None:
+    try:
+        return lines.get(timeout=max(0.0, deadline - time.monotonic()))
+    except queue.Empty:
+        raise CommandTimeout(f"{' '.join(argv)!r} did not end", after_s=timeout_s) from None
+
+
+def end_group(process: "subprocess.Popen[bytes]") -> None:
+    """Kill what is left of a command's process group and reap the command."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    for stream in (process.stdin, process.stdout, process.stderr):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.close()
+
+
+def replace_process(argv: Sequence[str]) -> None:
+    """Replace this process by a command (for interactive programs).
+
+    Raises
+    ------
+    ExecutableNotFound
+        If the program is not installed.
+    """
+    if shutil.which(argv[0]) is None:
+        raise ExecutableNotFound(argv[0])
+    os.execvp(argv[0], list(argv))  # noqa: S606
