@@ -83,7 +83,7 @@ class Runner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LocalRunner:
-    """Run commands on this machine, or behind a prefix that enters a namespace.
+    r"""Run commands on this machine, or behind a prefix that enters a namespace.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class LocalRunner:
     Examples
     --------
     >>> LocalRunner().run(["echo", "hello"]).stdout
-    'hello\\n'
+    'hello\n'
     >>> LocalRunner().run(["false"], check=False).returncode
     1
     """
@@ -115,7 +115,8 @@ class LocalRunner:
         try:
             stdout, stderr = process.communicate(stdin.encode(), timeout=timeout_s)
         except subprocess.TimeoutExpired as error:
-            raise CommandTimeout(f"{' '.join(argv)!r} did not end on {self.name}", after_s=timeout_s) from error
+            message = f"{' '.join(argv)!r} did not end on {self.name}"
+            raise CommandTimeout(message, after_s=timeout_s) from error
         finally:
             end_group(process)
         done = Completed(
@@ -153,8 +154,18 @@ class LocalRunner:
         stdin: int | IO[bytes] | None = None,
         stdout: int | IO[bytes] | None = None,
         stderr: int | IO[bytes] | None = None,
+        keep_fds: Sequence[int] = (),
     ) -> "subprocess.Popen[bytes]":
         """Start a command in a process group of its own and return at once.
+
+        Parameters
+        ----------
+        argv
+            The command.
+        stdin, stdout, stderr
+            As in :class:`subprocess.Popen`.
+        keep_fds
+            Further file descriptors that the command inherits.
 
         Raises
         ------
@@ -165,7 +176,13 @@ class LocalRunner:
         if shutil.which(line[0], path=self.env.get("PATH") if self.env else None) is None:
             raise ExecutableNotFound(line[0])
         return subprocess.Popen(
-            line, stdin=stdin, stdout=stdout, stderr=stderr, env=self.env, start_new_session=True
+            line,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            env=self.env,
+            start_new_session=True,
+            pass_fds=keep_fds,
         )
 
 
@@ -206,4 +223,4 @@ def replace_process(argv: Sequence[str]) -> None:
     """
     if shutil.which(argv[0]) is None:
         raise ExecutableNotFound(argv[0])
-    os.execvp(argv[0], list(argv))  # noqa: S606
+    os.execvp(argv[0], list(argv))

@@ -111,10 +111,8 @@ class GuestError(KvmlabError):
     """A guest does not answer or is in the wrong state."""
 
     def __init__(self, domain: str, message: str, *, console_tail: str = "", hint: str = "") -> None:
-        super().__init__(
-            f"guest {domain!r}: {message}" + (f"\nits console ends with:\n{console_tail}" if console_tail else ""),
-            hint=hint,
-        )
+        tail = f"\nits console ends with:\n{console_tail}" if console_tail else ""
+        super().__init__(f"guest {domain!r}: {message}{tail}", hint=hint)
         self.domain = domain
         self.console_tail = console_tail
 

@@ -1,0 +1,1 @@
+"""The sandboxed machine of a lab: kernel words, no libvirt."""
