@@ -1,0 +1,1 @@
+"""What a learner asks for: frozen descriptions that print libvirt's XML."""

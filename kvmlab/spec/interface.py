@@ -1,0 +1,133 @@
+"""A NIC of a domain: libvirt's ``<interface>``."""
+
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from ipaddress import AddressValueError, IPv4Address
+from typing import Literal
+
+from kvmlab.errors import SpecError
+from kvmlab.spec import _checks
+
+
+@dataclass(frozen=True, slots=True)
+class NicModel:
+    """A NIC that QEMU emulates.
+
+    Attributes
+    ----------
+    bus
+        ``pcie``, or ``pci`` for a card that needs a conventional slot.
+    driver
+        Linux driver that binds it.
+    pci_id
+        Vendor and device id, as ``lspci -n`` prints it.
+    """
+
+    bus: Literal["pci", "pcie"]
+    driver: str
+    pci_id: str
+
+
+#: libvirt's name of each model (formatdomain, "Setting the NIC model"); ids
+#: are those that QEMU's devices report.
+NIC_MODELS: dict[str, NicModel] = {
+    "virtio": NicModel("pcie", "virtio_net", "1af4:1041"),
+    "rtl8139": NicModel("pci", "8139cp", "10ec:8139"),
+    "e1000": NicModel("pci", "e1000", "8086:100e"),
+    "e1000e": NicModel("pcie", "e1000e", "8086:10d3"),
+    "igb": NicModel("pcie", "igb", "8086:10c9"),
+    "vmxnet3": NicModel("pcie", "vmxnet3", "15ad:07b0"),
+    "pcnet": NicModel("pci", "pcnet32", "1022:2000"),
+    "ne2k_pci": NicModel("pci", "ne2k-pci", "10ec:8029"),
+    "i82551": NicModel("pci", "e100", "8086:1209"),
+    "i82557b": NicModel("pci", "e100", "8086:1229"),
+    "i82559er": NicModel("pci", "e100", "8086:1209"),
+    "tulip": NicModel("pci", "tulip", "1011:0019"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterfaceSpec:
+    """A NIC of a domain, and what it is plugged into.
+
+    Parameters
+    ----------
+    network
+        Name of a libvirt network; or give ``bridge``.
+    bridge
+        Name of a bridge of the host.
+    model
+        One of :data:`NIC_MODELS`.
+    mac
+        MAC address; by default one that follows from the names of lab and domain.
+    mtu
+        MTU of the tap in bytes, 68 to 65535; the network's own by default.
+    target
+        Name of the tap; libvirt's ``vnetN`` by default.
+    address
+        IPv4 address to reserve in the network's DHCP; by default one that
+        follows from the names.
+
+    Raises
+    ------
+    SpecError
+        If something is malformed or missing.
+
+    Examples
+    --------
+    >>> print(InterfaceSpec(network="blue", model="rtl8139").to_xml())
+    <interface type="network">
+      <source network="blue" />
+      <model type="rtl8139" />
+    </interface>
+    """
+
+    network: str | None = None
+    bridge: str | None = None
+    model: str = "virtio"
+    mac: str | None = None
+    mtu: int | None = None
+    target: str | None = None
+    address: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.network is None) == (self.bridge is None):
+            raise SpecError("an interface needs either a network or a bridge", hint="such as network='blue'")
+        if self.model not in NIC_MODELS:
+            raise SpecError(f"NIC model {self.model!r} is unknown", hint=f"known: {', '.join(NIC_MODELS)}")
+        if self.mac is not None:
+            _checks.check_mac(self.mac)
+        if self.mtu is not None and not 68 <= self.mtu <= 65535:
+            raise SpecError(f"MTU {self.mtu} is impossible", hint="68 (RFC 791) to 65535 bytes")
+        if self.target is not None:
+            hint = f"a link has at most {_checks.LINK_NAME_LIMIT} characters"
+            _checks.check_link_name("tap name", self.target, hint=hint)
+        if self.address is not None:
+            _check_address(self.address)
+
+    def to_element(self) -> ET.Element:
+        """Return libvirt's ``<interface>`` element."""
+        kind = "network" if self.network is not None else "bridge"
+        interface = ET.Element("interface", type=kind)
+        if self.mac is not None:
+            ET.SubElement(interface, "mac", address=self.mac)
+        ET.SubElement(interface, "source", {kind: self.network or self.bridge or ""})
+        if self.target is not None:
+            ET.SubElement(interface, "target", dev=self.target)
+        ET.SubElement(interface, "model", type=self.model)
+        if self.mtu is not None:
+            ET.SubElement(interface, "mtu", size=str(self.mtu))
+        return interface
+
+    def to_xml(self) -> str:
+        """Return the XML that ``virsh attach-device`` would read."""
+        element = self.to_element()
+        ET.indent(element)
+        return ET.tostring(element, encoding="unicode")
+
+
+def _check_address(address: str) -> None:
+    try:
+        IPv4Address(address)
+    except AddressValueError as error:
+        raise SpecError(f"address {address!r} is no IPv4 address: {error}") from error

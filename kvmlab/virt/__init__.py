@@ -1,0 +1,1 @@
+"""libvirt words, no namespaces: all that this package needs is a URI."""

@@ -1,0 +1,197 @@
+"""Run commands in a guest through the QEMU guest agent.
+
+The protocol is QEMU's (qemu-ga-ref(7)): ``guest-exec`` starts a program,
+``guest-exec-status`` tells whether it ended and what it printed. Output comes
+only at the end, so long commands write to a file that is read meanwhile.
+"""
+
+import base64
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import libvirt
+
+from kvmlab._run import Completed
+from kvmlab.errors import CommandTimeout, GuestError
+from kvmlab.virt.connection import Connection, agent_command
+
+#: Seconds that the agent may take for one of its own short answers.
+AGENT_BOUND_S = 10
+#: Seconds between two looks at a running command, at first and at the most.
+#: The agent and the command share the guest's CPU, so a long command is
+#: looked at rarely.
+POLL_FIRST_S, POLL_MOST_S = 0.004, 0.25
+
+
+class Agent:
+    """The guest agent of one domain.
+
+    Parameters
+    ----------
+    connection
+        Connection to the libvirt that runs the domain.
+    name
+        Name of the domain.
+    """
+
+    def __init__(self, connection: Connection, name: str) -> None:
+        self._connection = connection
+        self.name = name
+
+    def command(self, command: str, **arguments: object) -> Any:
+        """Send one agent command and return its result.
+
+        Raises
+        ------
+        GuestError
+            If the domain does not run or its agent does not answer.
+        """
+        with self._connection.translated(f"reach the agent of guest {self.name!r}") as vir:
+            domain = vir.lookupByName(self.name)
+            try:
+                return agent_command(domain, command, timeout_s=AGENT_BOUND_S, **arguments)
+            except libvirt.libvirtError as error:
+                if not vir.isAlive():
+                    raise
+                raise self._explained(error, domain, command) from error
+
+    def _explained(self, error: libvirt.libvirtError, domain: Any, command: str) -> GuestError:
+        if not domain.isActive():
+            return GuestError(self.name, "is not running", hint="start it")
+        if "failed to execute" in str(error).lower() or "No such file" in str(error):
+            return GuestError(self.name, f"cannot run the command: {error}", hint="is it installed in the guest?")
+        return GuestError(
+            self.name, f"its agent did not carry out {command}: {error}", hint="look at the guest's console"
+        )
+
+    def answers(self, *, timeout_s: int = 1) -> bool:
+        """Tell whether the agent answers within ``timeout_s`` seconds."""
+        with self._connection.translated(f"reach guest {self.name!r}") as vir:
+            domain = vir.lookupByName(self.name)
+            try:
+                agent_command(domain, "guest-ping", timeout_s=timeout_s)
+            except libvirt.libvirtError as error:
+                if not vir.isAlive() or error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
+                    raise
+                return False
+            return True
+
+    def run(self, argv: Sequence[str], *, timeout_s: float, stdin: str) -> Completed:
+        """Run a command in the guest to its end.
+
+        Raises
+        ------
+        CommandTimeout
+            If it runs longer than ``timeout_s`` seconds; it is killed first.
+        GuestError
+            If the guest does not answer or has no such program.
+        """
+        started = time.monotonic()
+        pid = self._start(argv, stdin)
+        try:
+            status = self._wait(pid, argv, started + timeout_s, timeout_s)
+        except BaseException:
+            self._kill(pid)
+            raise
+        return _completed(argv, status, time.monotonic() - started)
+
+    def stream(self, argv: Sequence[str], *, timeout_s: float) -> Iterator[str]:
+        """Yield a command's lines of output as they come; its end is checked.
+
+        Raises
+        ------
+        CommandError
+            If it ends with a status other than 0.
+        CommandTimeout
+            If it runs longer than ``timeout_s`` seconds; it is killed first.
+        """
+        started = time.monotonic()
+        made = self.run(["mktemp", "/run/stream.XXXXXX"], timeout_s=AGENT_BOUND_S, stdin="").check()
+        path = made.stdout.strip()
+        pid = self._start(["/bin/sh", "-c", 'out=$1; shift; exec "$@" >"$out" 2>&1', "sh", path, *argv], "")
+        handle = self.command("guest-file-open", path=path, mode="r")
+        text = _Lines()
+        try:
+            for delay in _delays():
+                status = self.command("guest-exec-status", pid=pid)
+                yield from text.take(self._read(handle))
+                if status["exited"]:
+                    break
+                if time.monotonic() - started > timeout_s:
+                    raise CommandTimeout(f"{' '.join(argv)!r} did not end in {self.name}", after_s=timeout_s)
+                time.sleep(delay)
+            yield from text.rest()
+            _completed(argv, {**status, "out-data": ""}, time.monotonic() - started, text.all()).check()
+        except BaseException:
+            self._kill(pid)
+            raise
+        finally:
+            self.command("guest-file-close", handle=handle)
+            self.run(["rm", "-f", path], timeout_s=AGENT_BOUND_S, stdin="")
+
+    def _start(self, argv: Sequence[str], stdin: str) -> int:
+        extra = {"input-data": base64.b64encode(stdin.encode()).decode()} if stdin else {}
+        arguments: dict[str, object] = {"path": argv[0], "arg": list(argv[1:]), "capture-output": True, **extra}
+        return int(self.command("guest-exec", **arguments)["pid"])
+
+    def _wait(self, pid: int, argv: Sequence[str], deadline: float, timeout_s: float) -> dict[str, Any]:
+        for delay in _delays():
+            status: dict[str, Any] = self.command("guest-exec-status", pid=pid)
+            if status["exited"]:
+                return status
+            if time.monotonic() > deadline:
+                break
+            time.sleep(delay)
+        raise CommandTimeout(f"{' '.join(argv)!r} did not end in guest {self.name!r}", after_s=timeout_s)
+
+    def _kill(self, pid: int) -> None:
+        """Kill a command and its children; a guest that is gone needs none."""
+        kill = ["/bin/sh", "-c", 'pkill -KILL -P "$1"; kill -KILL "$1"', "sh", str(pid)]
+        try:
+            self._start(kill, "")
+        except GuestError:
+            return
+
+    def _read(self, handle: int) -> bytes:
+        data = b""
+        while True:
+            part = self.command("guest-file-read", handle=handle, count=65536)
+            data += base64.b64decode(part["buf-b64"])
+            if part["count"] == 0 or part["eof"]:
+                return data
+
+
+class _Lines:
+    """Cuts a growing text into lines."""
+
+    def __init__(self) -> None:
+        self._seen: list[str] = []
+        self._open = b""
+
+    def take(self, data: bytes) -> Iterator[str]:
+        *lines, self._open = (self._open + data).split(b"\n")
+        for line in lines:
+            self._seen.append(line.decode(errors="replace"))
+            yield self._seen[-1]
+
+    def rest(self) -> Iterator[str]:
+        if self._open:
+            yield from self.take(b"\n")
+
+    def all(self) -> str:
+        return "\n".join(self._seen)
+
+
+def _delays() -> Iterator[float]:
+    delay = POLL_FIRST_S
+    while True:
+        yield delay
+        delay = min(POLL_MOST_S, delay * 1.4)
+
+
+def _completed(argv: Sequence[str], status: dict[str, Any], elapsed_s: float, stdout: str = "") -> Completed:
+    out = base64.b64decode(status.get("out-data", "")).decode(errors="replace")
+    err = base64.b64decode(status.get("err-data", "")).decode(errors="replace")
+    code = -int(status["signal"]) if "signal" in status else int(status.get("exitcode", 0))
+    return Completed(tuple(argv), code, out or stdout, err, elapsed_s)

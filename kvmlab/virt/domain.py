@@ -1,0 +1,283 @@
+"""A libvirt domain and the guest inside it."""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import libvirt
+
+from kvmlab._progress import Progress, shown
+from kvmlab._repr import Table
+from kvmlab._run import Completed
+from kvmlab.errors import BootTimeout, GuestError, Timeout
+from kvmlab.virt import domain_xml
+from kvmlab.virt.agent import Agent
+from kvmlab.virt.connection import Connection
+from kvmlab.virt.instant import make, start, template_for
+
+#: Seconds in which a guest must have booted; a cloud image on emulation needs the most.
+BOOT_BOUND_S = 300.0
+#: Seconds in which a hot-plugged NIC must be seen by the guest.
+HOTPLUG_BOUND_S = 30.0
+
+_STATES = {
+    libvirt.VIR_DOMAIN_NOSTATE: "no state",
+    libvirt.VIR_DOMAIN_RUNNING: "running",
+    libvirt.VIR_DOMAIN_BLOCKED: "idle",
+    libvirt.VIR_DOMAIN_PAUSED: "paused",
+    libvirt.VIR_DOMAIN_SHUTDOWN: "in shutdown",
+    libvirt.VIR_DOMAIN_SHUTOFF: "shut off",
+    libvirt.VIR_DOMAIN_CRASHED: "crashed",
+    libvirt.VIR_DOMAIN_PMSUSPENDED: "pmsuspended",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GuestLink:
+    """A network interface as the guest itself sees it.
+
+    Attributes
+    ----------
+    name
+        Its name in the guest, such as ``eth0``.
+    mac
+        Its MAC address.
+    addresses
+        Its addresses with prefix length, IPv4 first.
+    """
+
+    name: str
+    mac: str
+    addresses: tuple[str, ...]
+
+    @property
+    def ipv4(self) -> str:
+        """Its first IPv4 address without prefix length; empty if none."""
+        return next((a.split("/")[0] for a in self.addresses if "." in a), "")
+
+
+class Domain:
+    """A domain; its verbs are libvirt's, and it runs commands in its guest.
+
+    Parameters
+    ----------
+    connection
+        Libvirt that has it.
+    name
+        Its name.
+    templates
+        Directory of saved guests for instant starts.
+    image_digest
+        Digest of the guest image; part of a saved guest's key.
+    """
+
+    def __init__(self, connection: Connection, name: str, *, templates: Path, image_digest: str = "") -> None:
+        self._connection = connection
+        self.name = name
+        self._templates = templates
+        self._image_digest = image_digest
+        self._agent = Agent(connection, name)
+
+    def __repr__(self) -> str:
+        return f"Domain({self.name!r}, {self.state}, {self.accelerator})"
+
+    @property
+    def vir(self) -> Any:
+        """The ``libvirt.virDomain`` underneath."""
+        with self._connection.translated(f"find domain {self.name!r}") as vir:
+            return vir.lookupByName(self.name)
+
+    @property
+    def state(self) -> str:
+        """Its state in libvirt's words; same as ``virsh domstate NAME``."""
+        with self._connection.translated(f"look at domain {self.name!r}"):
+            return _STATES.get(self.vir.state()[0], "unknown")
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it runs (or is paused)."""
+        with self._connection.translated(f"look at domain {self.name!r}"):
+            return bool(self.vir.isActive())
+
+    @property
+    def accelerator(self) -> str:
+        """``kvm`` or ``tcg`` (emulation)."""
+        return domain_xml.facts(self.xml()).accelerator
+
+    def xml(self, *, inactive: bool = False) -> str:
+        """Return its XML as libvirt has it; same as ``virsh dumpxml [--inactive] NAME``."""
+        flags = libvirt.VIR_DOMAIN_XML_INACTIVE if inactive else 0
+        with self._connection.translated(f"read domain {self.name!r}"):
+            return str(self.vir.XMLDesc(flags))
+
+    def start(self, *, instant: bool = True, progress: Progress | None = None) -> "Domain":
+        """Start it and wait until the guest answers and sees all its NICs.
+
+        Parameters
+        ----------
+        instant
+            Start from a saved guest and hot-plug the NICs; otherwise boot
+            cold. Only a domain with direct kernel boot can start instantly.
+        progress
+            Told the steps.
+
+        Raises
+        ------
+        LibvirtError
+            If it runs already, or libvirt refuses.
+        BootTimeout
+            If the guest does not answer in time; it is destroyed first.
+        """
+        if self.is_active:
+            raise GuestError(self.name, "runs already", hint="destroy() or shutdown() it first")
+        xml = self.xml(inactive=True)
+        direct_boot = domain_xml.facts(xml).direct_boot
+        with shown(progress, f"guest {self.name}") as steps:
+            if instant and direct_boot:
+                self._create_instant(xml, steps)
+            else:
+                steps.step("booting")
+                with self._connection.translated(f"start domain {self.name!r}"):
+                    self.vir.create()
+            try:
+                self._wait_for_agent()
+                if direct_boot:
+                    self._personalise()
+                self._wait_for_links()
+            except BaseException:
+                if self.is_active:
+                    self.destroy()
+                raise
+        return self
+
+    def _create_instant(self, xml: str, steps: Progress) -> None:
+        template = template_for(
+            xml, templates=self._templates, image_digest=self._image_digest, connection=self._connection
+        )
+        make(template, xml, connection=self._connection, progress=steps)
+        steps.step("starting from the saved guest")
+        with self._connection.translated(f"start domain {self.name!r}"):
+            start(template, xml, connection=self._connection)
+
+    def _personalise(self) -> None:
+        seed, now = os.urandom(32).hex(), f"{time.time():.3f}"
+        self.run(["/usr/lib/kvmlab/personalise", self.name, seed, now])
+
+    def _wait_for_agent(self) -> None:
+        deadline = time.monotonic() + BOOT_BOUND_S
+        while not self._agent.answers():
+            state = self.state
+            if state not in ("running", "paused"):
+                raise GuestError(self.name, f"is {state}", console_tail=self.console_tail())
+            if time.monotonic() > deadline:
+                raise BootTimeout(
+                    f"guest {self.name!r} did not answer after its start",
+                    after_s=BOOT_BOUND_S,
+                    console_tail=self.console_tail(),
+                    hint="its image needs qemu-guest-agent; more memory may help",
+                )
+            time.sleep(0.02)
+
+    def _wait_for_links(self) -> None:
+        wanted = set(domain_xml.interface_macs(self.xml()))
+        deadline = time.monotonic() + HOTPLUG_BOUND_S
+        while missing := wanted - {link.mac for link in self.links()}:
+            if time.monotonic() > deadline:
+                raise GuestError(
+                    self.name,
+                    f"does not see its NIC {', '.join(sorted(missing))} after {HOTPLUG_BOUND_S:g} s",
+                    console_tail=self.console_tail(),
+                    hint="has the guest's kernel a driver for this NIC model?",
+                )
+            time.sleep(0.02)
+
+    def links(self) -> Table[GuestLink]:
+        """Return the guest's NICs, in the order of their names, as its agent reports them."""
+        rows = self._agent.command("guest-network-get-interfaces")
+        found = [
+            GuestLink(
+                name=row["name"],
+                mac=row.get("hardware-address", ""),
+                addresses=tuple(
+                    f"{a['ip-address']}/{a['prefix']}"
+                    for a in sorted(row.get("ip-addresses", []), key=lambda a: a["ip-address-type"])
+                ),
+            )
+            for row in rows
+            if row["name"] != "lo"
+        ]
+        return Table(sorted(found, key=lambda link: link.name))
+
+    def wait_until_ready(self, *, timeout_s: float = 30.0) -> "Domain":
+        """Wait until every NIC of the guest has an IPv4 address.
+
+        Raises
+        ------
+        Timeout
+            If one has none in time; the message names it.
+        """
+        deadline = time.monotonic() + timeout_s
+        while bare := [link for link in self.links() if not link.ipv4]:
+            if time.monotonic() > deadline:
+                names = ", ".join(f"{link.name} ({link.mac})" for link in bare)
+                raise Timeout(
+                    f"guest {self.name!r} has no IPv4 address on {names}",
+                    after_s=timeout_s,
+                    hint="is its network started, and does it serve DHCP? see `virsh net-dhcp-leases`",
+                )
+            time.sleep(0.03)
+        return self
+
+    @property
+    def address(self) -> str:
+        """The guest's first IPv4 address, without prefix length; empty if it has none."""
+        return next((link.ipv4 for link in self.links() if link.ipv4), "")
+
+    def run(
+        self, argv: Sequence[str], *, check: bool = True, timeout_s: float = 60.0, stdin: str = ""
+    ) -> Completed:
+        """Run a command in the guest; see :meth:`kvmlab.Runner.run`."""
+        done = self._agent.run(argv, timeout_s=timeout_s, stdin=stdin)
+        return done.check() if check else done
+
+    def stream(self, argv: Sequence[str], *, timeout_s: float = 3600.0) -> Iterator[str]:
+        """Yield a command's lines of output as they come; see :meth:`kvmlab.Runner.stream`."""
+        return self._agent.stream(argv, timeout_s=timeout_s)
+
+    def shutdown(self, *, timeout_s: float = 60.0) -> None:
+        """Ask the guest to shut down and wait for it; same as ``virsh shutdown NAME``.
+
+        Raises
+        ------
+        Timeout
+            If it still runs after ``timeout_s`` seconds.
+        """
+        with self._connection.translated(f"shut down domain {self.name!r}"):
+            self.vir.shutdown()
+        deadline = time.monotonic() + timeout_s
+        while self.is_active:
+            if time.monotonic() > deadline:
+                raise Timeout(
+                    f"guest {self.name!r} did not shut down", after_s=timeout_s, hint="destroy() pulls the plug"
+                )
+            time.sleep(0.05)
+
+    def destroy(self) -> None:
+        """Pull the plug; same as ``virsh destroy NAME``."""
+        with self._connection.translated(f"destroy domain {self.name!r}"):
+            self.vir.destroy()
+
+    def undefine(self) -> None:
+        """Forget it; same as ``virsh undefine NAME``."""
+        with self._connection.translated(f"undefine domain {self.name!r}"):
+            self.vir.undefine()
+
+    def console_tail(self, *, lines: int = 12) -> str:
+        """Return the last lines that its serial console printed; empty without a log."""
+        log = domain_xml.facts(self.xml()).console_log
+        if not log or not Path(log).exists():
+            return ""
+        return "\n".join(Path(log).read_text(errors="replace").splitlines()[-lines:])

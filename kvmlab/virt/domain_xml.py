@@ -1,0 +1,111 @@
+"""Pure changes to a domain's XML: what an instant start needs."""
+
+import hashlib
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+QEMU_NAMESPACE = "http://libvirt.org/schemas/domain/qemu/1.0"
+ET.register_namespace("qemu", QEMU_NAMESPACE)
+
+
+@dataclass(frozen=True, slots=True)
+class DomainFacts:
+    """What is read from the XML of a domain.
+
+    Attributes
+    ----------
+    accelerator
+        ``kvm`` or ``tcg``.
+    machine
+        Machine type.
+    memory_mib, vcpus
+        Size.
+    direct_boot
+        Whether libvirt hands it a kernel, so that it can start from a template.
+    console_log
+        File that its serial console is logged to; empty if none.
+    """
+
+    accelerator: str
+    machine: str
+    memory_mib: int
+    vcpus: int
+    direct_boot: bool
+    console_log: str
+
+
+def facts(xml: str) -> DomainFacts:
+    """Read the facts of a domain from its XML."""
+    root = ET.fromstring(xml)
+    log = root.find("./devices/serial/log")
+    os_type = root.find("./os/type")
+    return DomainFacts(
+        accelerator="kvm" if root.get("type") == "kvm" else "tcg",
+        machine="" if os_type is None else os_type.get("machine", ""),
+        memory_mib=int(root.findtext("./memory", "0")) // 1024,
+        vcpus=int(root.findtext("./vcpu", "1")),
+        direct_boot=root.find("./os/kernel") is not None,
+        console_log="" if log is None else log.get("file", ""),
+    )
+
+
+def interfaces(xml: str) -> list[str]:
+    """Return the XML of each ``<interface>``, without PCI addresses, ready to hot-plug."""
+    found = []
+    for interface in ET.fromstring(xml).iterfind("./devices/interface"):
+        for tag in ("address", "alias"):
+            for element in interface.findall(tag):
+                interface.remove(element)
+        found.append(ET.tostring(interface, encoding="unicode"))
+    return found
+
+
+def interface_macs(xml: str) -> list[str]:
+    """Return the MAC address of each ``<interface>``, in order."""
+    return [element.get("address", "") for element in ET.fromstring(xml).iterfind("./devices/interface/mac")]
+
+
+def without_interfaces(xml: str, qemu_args: Sequence[str]) -> str:
+    """Return the XML without NICs and PCI addresses, with further QEMU arguments.
+
+    Without the addresses libvirt places the devices in the same way each time,
+    however many NICs the domain has: a saved state fits only the same places.
+    """
+    root = ET.fromstring(xml)
+    devices = root.find("./devices")
+    if devices is not None:
+        for interface in devices.findall("./interface"):
+            devices.remove(interface)
+        for device in devices:
+            for element in device.findall("./address[@type='pci']") + device.findall("./alias"):
+                device.remove(element)
+    commandline = root.find(f"./{{{QEMU_NAMESPACE}}}commandline")
+    if commandline is None:
+        commandline = ET.SubElement(root, f"{{{QEMU_NAMESPACE}}}commandline")
+    for value in qemu_args:
+        ET.SubElement(commandline, f"{{{QEMU_NAMESPACE}}}arg", value=value)
+    return ET.tostring(root, encoding="unicode")
+
+
+def template_xml(xml: str, name: str, qemu_args: Sequence[str]) -> str:
+    """Return the XML of the template guest for a domain: same devices, no identity."""
+    root = ET.fromstring(without_interfaces(xml, qemu_args))
+    for tag in ("uuid", "title", "description", "metadata"):
+        for element in root.findall(tag):
+            root.remove(element)
+    for serial in root.findall("./devices/serial") + root.findall("./devices/console"):
+        for log in serial.findall("log"):
+            serial.remove(log)
+    cmdline = root.find("./os/cmdline")
+    if cmdline is not None:
+        cmdline.text = f"{cmdline.text or ''} kvmlab.preload=1".strip()
+    element = root.find("name")
+    if element is not None:
+        element.text = name
+    return ET.tostring(root, encoding="unicode")
+
+
+def devices_digest(xml: str) -> str:
+    """Return a digest of all that a saved state depends on in the XML."""
+    return hashlib.sha256(template_xml(xml, "template", ()).encode()).hexdigest()[:16]

@@ -1,0 +1,156 @@
+"""A libvirt network and its leases."""
+
+import time
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from typing import Any
+
+import libvirt
+
+from kvmlab._repr import Table
+from kvmlab.errors import Timeout
+from kvmlab.spec.network import Reservation
+from kvmlab.virt.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """An address that a network's DHCP server gave out.
+
+    Attributes
+    ----------
+    mac
+        Who has it.
+    address
+        With prefix length.
+    hostname
+        Name that the client sent; empty if none.
+    expires
+        Local time at which it ends, ISO 8601.
+    """
+
+    mac: str
+    address: str
+    hostname: str
+    expires: str
+
+
+class Network:
+    """A libvirt network; its verbs are libvirt's.
+
+    Parameters
+    ----------
+    connection
+        Libvirt that has it.
+    name
+        Its name.
+    """
+
+    def __init__(self, connection: Connection, name: str) -> None:
+        self._connection = connection
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"Network({self.name!r}, {'active' if self.is_active else 'inactive'}, bridge {self.bridge!r})"
+
+    @property
+    def vir(self) -> Any:
+        """The ``libvirt.virNetwork`` underneath."""
+        with self._connection.translated(f"find network {self.name!r}") as vir:
+            return vir.networkLookupByName(self.name)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it is started."""
+        with self._connection.translated(f"look at network {self.name!r}"):
+            return bool(self.vir.isActive())
+
+    @property
+    def bridge(self) -> str:
+        """Name of its bridge."""
+        element = ET.fromstring(self.xml()).find("./bridge")
+        return "" if element is None else element.get("name", "")
+
+    def xml(self) -> str:
+        """Return its XML as libvirt has it; same as ``virsh net-dumpxml NAME``."""
+        with self._connection.translated(f"read network {self.name!r}"):
+            return str(self.vir.XMLDesc(0))
+
+    def start(self) -> "Network":
+        """Start it: now there is a bridge; same as ``virsh net-start NAME``.
+
+        Raises
+        ------
+        LibvirtError
+            If it is active already or libvirt cannot start it.
+        """
+        with self._connection.translated(f"start network {self.name!r}"):
+            self.vir.create()
+        return self
+
+    def destroy(self) -> None:
+        """Stop it; same as ``virsh net-destroy NAME``."""
+        with self._connection.translated(f"destroy network {self.name!r}"):
+            self.vir.destroy()
+
+    def undefine(self) -> None:
+        """Forget it; same as ``virsh net-undefine NAME``."""
+        with self._connection.translated(f"undefine network {self.name!r}"):
+            self.vir.undefine()
+
+    def reserve(self, reservation: Reservation) -> None:
+        """Give a MAC address a fixed address and name.
+
+        Same as ``virsh net-update NAME add ip-dhcp-host '<host …/>' --live --config``.
+        """
+        host = ET.Element("host", mac=reservation.mac, name=reservation.name, ip=reservation.address)
+        flags = libvirt.VIR_NETWORK_UPDATE_AFFECT_CONFIG
+        with self._connection.translated(f"reserve {reservation.address} in network {self.name!r}"):
+            if self.vir.isActive():
+                flags |= libvirt.VIR_NETWORK_UPDATE_AFFECT_LIVE
+            self.vir.update(
+                libvirt.VIR_NETWORK_UPDATE_COMMAND_ADD_LAST,
+                libvirt.VIR_NETWORK_SECTION_IP_DHCP_HOST,
+                -1,
+                ET.tostring(host, encoding="unicode"),
+                flags,
+            )
+
+    def reservations(self) -> tuple[Reservation, ...]:
+        """Return the fixed addresses of the network."""
+        hosts = ET.fromstring(self.xml()).iterfind("./ip/dhcp/host[@mac]")
+        return tuple(
+            Reservation(mac=h.get("mac", ""), name=h.get("name", ""), address=h.get("ip", "")) for h in hosts
+        )
+
+    def leases(self) -> Table[Lease]:
+        """Return the leases; same as ``virsh net-dhcp-leases NAME``."""
+        with self._connection.translated(f"read the leases of network {self.name!r}"):
+            rows = self.vir.DHCPLeases()
+        leases = [
+            Lease(
+                mac=row["mac"],
+                address=f"{row['ipaddr']}/{row['prefix']}",
+                hostname=row["hostname"] or "",
+                expires=time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(row["expirytime"])),
+            )
+            for row in rows
+        ]
+        return Table(sorted(leases, key=lambda lease: lease.mac))
+
+    def wait_for_lease(self, mac: str, *, timeout_s: float = 30.0) -> Lease:
+        """Wait until a MAC address has a lease and return it.
+
+        Raises
+        ------
+        Timeout
+            If it has none in time.
+        """
+        deadline = time.monotonic() + timeout_s
+        while True:
+            for lease in self.leases():
+                if lease.mac == mac:
+                    return lease
+            if time.monotonic() > deadline:
+                raise Timeout(f"{mac} got no lease in network {self.name!r}", after_s=timeout_s)
+            time.sleep(0.05)

@@ -1,0 +1,201 @@
+"""Instant guests: one booted guest is saved, and every other starts from it.
+
+The template boots once, without NICs, with its memory in a shared file. QEMU
+then saves only the device state (migration capability ``x-ignore-shared``);
+the memory file itself is the saved memory. Each guest maps that file privately:
+nothing is copied, and what guests do not change they share (QEMU,
+docs/devel/vm-templating.rst).
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shlex
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from kvmlab._progress import Progress
+from kvmlab.errors import BootTimeout, GuestError, LibvirtError
+from kvmlab.virt.agent import Agent
+from kvmlab.virt.connection import Connection, qmp
+
+#: Seconds in which a template must have booted (some 3 s under emulation on a quiet machine).
+BOOT_BOUND_S = 120.0
+#: Seconds in which a saved state must have been read or written.
+STATE_BOUND_S = 60.0
+_IGNORE_SHARED = [{"capability": "x-ignore-shared", "state": True}]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateKey:
+    """All that decides whether a saved guest can be started here.
+
+    Attributes
+    ----------
+    image, machine, accelerator
+        Digest of the guest image, machine type, ``kvm`` or ``tcg``.
+    memory_mib, vcpus
+        Size of the guest.
+    qemu
+        QEMU's version number as libvirt gives it.
+    devices
+        Digest of the domain XML, so that a changed device tree makes a new template.
+    """
+
+    image: str
+    machine: str
+    accelerator: str
+    memory_mib: int
+    vcpus: int
+    qemu: int
+    devices: str
+
+    def digest(self) -> str:
+        """Return a short name for the key."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A saved guest: its memory and its device state.
+
+    Attributes
+    ----------
+    path
+        Directory of the two files.
+    memory_mib
+        Size of its memory.
+    """
+
+    path: Path
+    memory_mib: int
+
+    @property
+    def ram(self) -> Path:
+        """The memory file, as large as the guest's memory (sparse)."""
+        return self.path / "ram"
+
+    @property
+    def state(self) -> Path:
+        """The device state, some hundred KiB."""
+        return self.path / "state"
+
+    def exists(self) -> bool:
+        """Tell whether the template was finished."""
+        return self.state.is_file() and self.ram.is_file()
+
+    def _memory_args(self, share: str) -> list[str]:
+        backend = f"memory-backend-file,id=kvmlab.ram,mem-path={self.ram},size={self.memory_mib}M,share={share}"
+        return ["-object", backend, "-machine", "memory-backend=kvmlab.ram"]
+
+    def build_args(self) -> list[str]:
+        """Return QEMU arguments of the guest that becomes the template."""
+        return self._memory_args("on")
+
+    def clone_args(self) -> list[str]:
+        """Return QEMU arguments of a guest that starts from the template."""
+        return [*self._memory_args("off"), "-incoming", "defer"]
+
+
+def ensure(
+    template: Template, make_xml: Callable[[str, list[str]], str], *, connection: Connection, progress: Progress
+) -> None:
+    """Make the template if it does not exist; one process at a time.
+
+    Parameters
+    ----------
+    template
+        What to make, and where.
+    make_xml
+        Returns the domain XML of the template, given its name and extra QEMU arguments.
+    connection
+        Libvirt that boots it.
+    progress
+        Told the steps.
+
+    Raises
+    ------
+    BootTimeout
+        If the guest does not boot in time.
+    LibvirtError
+        If libvirt or QEMU refuse.
+    """
+    if template.exists():
+        return
+    template.path.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(template.path.with_suffix(".lock")):
+        if not template.exists():
+            progress.step("booting the template guest once")
+            _build(template, make_xml, connection)
+
+
+def _build(template: Template, make_xml: Callable[[str, list[str]], str], connection: Connection) -> None:
+    template.path.mkdir(exist_ok=True)
+    with template.ram.open("wb") as ram:
+        ram.truncate(template.memory_mib << 20)
+    name = f"template-{os.getpid()}"
+    xml = make_xml(name, template.build_args())
+    with connection.translated("boot the template guest") as vir:
+        domain = vir.createXML(xml, 0)
+        try:
+            _wait_for_agent(Agent(connection, name), domain)
+            _save(domain, template)
+        finally:
+            with contextlib.suppress(LibvirtError), connection.translated("end the template guest"):
+                domain.destroy()
+
+
+def _wait_for_agent(agent: Agent, domain: Any) -> None:
+    deadline = time.monotonic() + BOOT_BOUND_S
+    while not agent.answers():
+        if not domain.isActive():
+            raise GuestError(agent.name, "ended while it booted", hint="try `kvmlab image build --force`")
+        if time.monotonic() > deadline:
+            raise BootTimeout("the template guest did not boot", after_s=BOOT_BOUND_S)
+        time.sleep(0.02)
+
+
+def _save(domain: Any, template: Template) -> None:
+    partial = template.path / "state.partial"
+    qmp(domain, "stop")
+    qmp(domain, "migrate-set-capabilities", capabilities=_IGNORE_SHARED)
+    qmp(domain, "migrate", uri=f"exec:cat > {shlex.quote(str(partial))}")
+    _wait_for_migration(domain)
+    partial.replace(template.state)
+
+
+def resume(domain: Any, template: Template) -> None:
+    """Load the template's state into a domain that was started with its ``clone_args``.
+
+    Raises
+    ------
+    LibvirtError
+        If QEMU cannot read the state.
+    """
+    qmp(domain, "migrate-set-capabilities", capabilities=_IGNORE_SHARED)
+    qmp(domain, "migrate-incoming", uri=f"exec:cat {shlex.quote(str(template.state))}")
+    _wait_for_migration(domain)
+    qmp(domain, "cont")
+
+
+def _wait_for_migration(domain: Any) -> None:
+    deadline = time.monotonic() + STATE_BOUND_S
+    while (status := qmp(domain, "query-migrate").get("status", "none")) != "completed":
+        if status == "failed" or time.monotonic() > deadline:
+            raise LibvirtError(
+                f"the saved guest could not be loaded or stored on domain {domain.name()!r} ({status})",
+                hint="start with instant=False, or remove the saved guests with `kvmlab image remove --templates`",
+            )
+        time.sleep(0.005)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("a") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
