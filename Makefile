@@ -33,10 +33,10 @@ image: setup ## build the guest image, if it is not there yet
 	@$(AS_LEARNER) $(BIN)/kvmlab image build
 
 jupyter: setup image
-	@$(AS_LEARNER) $(BIN)/kvmlab jupyter $(if $(COURSE),--folder $(COURSE))
+	@$(AS_LEARNER) $(BIN)/kvmlab jupyter $(COURSE)
 
 edit: setup image ## open the notebooks of this checkout itself, for authors
-	@$(AS_LEARNER) $(BIN)/kvmlab jupyter --edit
+	@$(AS_LEARNER) $(BIN)/jupyter lab notebooks
 
 test: ## set up what is missing and run all tests that this machine allows
 	@$(AS_LEARNER) scripts/setup --test

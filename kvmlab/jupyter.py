@@ -18,6 +18,8 @@ from kvmlab._run import replace_process
 from kvmlab.errors import HostError
 
 FIRST_NOTEBOOK = "notebooks/00-start-here.ipynb"
+#: Where a learner's copy of the course lives, unless they say otherwise.
+DEFAULT_FOLDER = Path("~/kvmlab-course")
 #: Folders of the course, in a checkout as in the wheel.
 PARTS = ("notebooks", "exercises")
 #: File in a learner's folder that says what was put there, by checksum.
@@ -62,11 +64,6 @@ def course_dir() -> Path:
     raise HostError("this installation of kvmlab has no notebooks", hint="install it again with pip")
 
 
-def default_folder() -> Path:
-    """Return ``~/kvmlab-course``, where a learner's copy of the course lives."""
-    return Path.home() / "kvmlab-course"
-
-
 def workspace(folder: Path, *, source: Path | None = None) -> Workspace:
     """Put the course into a learner's folder without touching what they edited.
 
@@ -93,7 +90,7 @@ def workspace(folder: Path, *, source: Path | None = None) -> Workspace:
         return _fill(folder, source)
     except OSError as error:
         message = f"the course cannot be put into {folder}: {error.strerror or error}"
-        raise HostError(message, hint="choose another one: kvmlab jupyter --folder FOLDER") from error
+        raise HostError(message, hint="choose another one: kvmlab jupyter FOLDER") from error
 
 
 def _fill(folder: Path, source: Path) -> Workspace:
@@ -206,6 +203,7 @@ def start(
     _refuse_root()
     has_display = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
     os.environ.update(server_environment())
+    folder = folder.expanduser().absolute()
     replace_process(server_argv(folder, notebook=notebook, port=port, browser=browser and has_display))
 
 

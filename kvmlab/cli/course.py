@@ -10,8 +10,17 @@ from kvmlab import jupyter as course
 
 def jupyter(
     folder: Annotated[Path, typer.Argument(help="Your working copy of the course.")] = course.DEFAULT_FOLDER,
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8888,
+    port: Annotated[
+        int | None, typer.Option(help="Port on 127.0.0.1; by default a free one from 8888.")
+    ] = None,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the address only.")] = False,
 ) -> None:
     """Open JupyterLab at the first notebook, in a working copy of yours."""
-    course.start(course.workspace(folder), port=port, browser=not no_browser)
+    copy = course.workspace(folder)
+    if copy.added:
+        print(f"{len(copy.added)} files of the course are new in {copy.folder}")
+    if copy.updated:
+        print(f"{len(copy.updated)} files that you had not edited are updated in {copy.folder}")
+    for name in copy.beside:
+        print(f"{copy.folder / name}: newer version of a file that you edited")
+    course.start(copy.folder, port=port, browser=not no_browser)
