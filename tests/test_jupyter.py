@@ -185,9 +185,9 @@ def served(folder: Path, home: Path) -> Iterator[tuple[int, str]]:
     server = subprocess.Popen(line, env=env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     assert server.stderr is not None
     try:
-        url = next(
-            (found[0] for text in server.stderr if (found := re.search(r"http://127\S+token=\w+", text))), ""
-        )
+        printed = (re.search(r"http://127\S+token=\w+", text) for text in server.stderr)
+        url = next((found[0] for found in printed if found), "")
+        wait_until_answering(port, server)
         yield port, url
     finally:
         server.kill()
@@ -207,13 +207,12 @@ def test_the_server_asks_for_a_token_and_starts_kernels_without_asking(source: P
         with pytest.raises(urllib.error.HTTPError, match="403"):
             answer(f"{base}/api/contents")
         listing = json.loads(answer(f"{base}/api/contents/notebooks?token={token}"))
-        settings = {
-            name: json.loads(answer(f"{base}/lab/api/settings/{name}?token={token}"))["schema"]["properties"]
-            for name in (
-                "@jupyterlab/notebook-extension:tracker",
-                "@jupyterlab/apputils-extension:notification",
-            )
-        }
+        settings = [
+            json.loads(answer(f"{base}/lab/api/settings/@jupyterlab/{name}?token={token}"))["schema"][
+                "properties"
+            ]
+            for name in ("notebook-extension:tracker", "apputils-extension:notification")
+        ]
 
     assert f":{port}/lab/tree/{NAME}?token=" in url
     assert sorted(entry["name"] for entry in listing["content"]) == ["00-start-here.ipynb", "01-nat.ipynb"]
