@@ -19,6 +19,25 @@ from typing import IO, Protocol
 from kvmlab.errors import CommandError, CommandTimeout, ExecutableNotFound
 
 
+#: Folders of daemons and tools for administrators (libvirtd, dnsmasq, nft);
+#: the PATH of an ordinary user lacks them on Debian (ENV_PATH in login.defs(5)).
+_ADMIN_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+
+
+def complete_environment(env: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return an environment, by default this process's, in whose PATH all programs are found.
+
+    Examples
+    --------
+    >>> complete_environment({"PATH": "/usr/bin:/usr/sbin"})
+    {'PATH': '/usr/bin:/usr/sbin:/usr/local/sbin:/sbin'}
+    """
+    complete = dict(os.environ if env is None else env)
+    folders = complete.get("PATH", os.defpath).split(os.pathsep)
+    complete["PATH"] = os.pathsep.join(dict.fromkeys([*folders, *_ADMIN_FOLDERS]))
+    return complete
+
+
 @dataclass(frozen=True, slots=True)
 class Completed:
     """A command that ended.
@@ -173,14 +192,15 @@ class LocalRunner:
             If the program (or the program of the prefix) is not installed.
         """
         line = [*self.prefix, *argv]
-        if shutil.which(line[0], path=self.env.get("PATH") if self.env else None) is None:
+        env = complete_environment(self.env)
+        if shutil.which(line[0], path=env["PATH"]) is None:
             raise ExecutableNotFound(line[0])
         return subprocess.Popen(
             line,
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
-            env=self.env,
+            env=env,
             start_new_session=True,
             pass_fds=keep_fds,
         )
@@ -221,6 +241,7 @@ def replace_process(argv: Sequence[str]) -> None:
     ExecutableNotFound
         If the program is not installed.
     """
-    if shutil.which(argv[0]) is None:
+    env = complete_environment()
+    if shutil.which(argv[0], path=env["PATH"]) is None:
         raise ExecutableNotFound(argv[0])
-    os.execvp(argv[0], list(argv))
+    os.execvpe(argv[0], list(argv), env)
