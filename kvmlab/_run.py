@@ -18,7 +18,6 @@ from typing import IO, Protocol
 
 from kvmlab.errors import CommandError, CommandTimeout, ExecutableNotFound
 
-
 #: Folders of daemons and tools for administrators (libvirtd, dnsmasq, nft);
 #: the PATH of an ordinary user lacks them on Debian (ENV_PATH in login.defs(5)).
 _ADMIN_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
