@@ -5,7 +5,6 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ LIST = ROOT / "kvmlab/needs.txt"
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built for real and unpacked, as pip does."""
     folder = tmp_path_factory.mktemp("wheel")
     line = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
@@ -25,7 +24,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (wheel,) = folder.glob("kvmlab-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder / "site-packages")
-    yield folder / "site-packages"
+    return folder / "site-packages"
 
 
 def course_files(folder: Path) -> set[str]:
@@ -42,9 +41,13 @@ def test_the_wheel_carries_the_whole_course(installed: Path) -> None:
 
 
 def test_the_wheel_carries_every_file_of_the_package(installed: Path) -> None:
-    ours = [path for path in (ROOT / "kvmlab").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    ours = [
+        path for path in (ROOT / "kvmlab").rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    ]
 
-    missing = [str(path.relative_to(ROOT)) for path in ours if not (installed / path.relative_to(ROOT)).is_file()]
+    missing = [
+        str(path.relative_to(ROOT)) for path in ours if not (installed / path.relative_to(ROOT)).is_file()
+    ]
 
     assert missing == []
 
@@ -56,7 +59,10 @@ def test_the_wheel_carries_nothing_else(installed: Path) -> None:
 
 
 def test_a_course_is_served_from_the_wheel(installed: Path, tmp_path: Path) -> None:
-    program = "import sys, pathlib, kvmlab.jupyter as j; print(j.course_dir(), len(j.workspace(pathlib.Path(sys.argv[1])).added))"
+    program = (
+        "import pathlib, sys; from kvmlab import jupyter;"
+        "print(jupyter.course_dir(), len(jupyter.workspace(pathlib.Path(sys.argv[1])).added))"
+    )
     env = {**os.environ, "PYTHONPATH": str(installed)}
     line = [sys.executable, "-c", program, str(tmp_path / "course")]
 
