@@ -1,0 +1,190 @@
+"""Whether the kernel lets this user make a lab's namespaces, and if not, why.
+
+The line that starts a lab is run for real. Only if it fails, shorter ones are
+tried to see how far the kernel goes, and the settings that may stand in the
+way are read (user_namespaces(7), namespaces(7)).
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kvmlab._run import LocalRunner
+from kvmlab.doctor import subids
+from kvmlab.doctor.report import Check
+from kvmlab.errors import CommandTimeout, ExecutableNotFound
+from kvmlab.host.namespaces import unshare_argv
+
+WHY = "a lab is a set of namespaces, so that this machine stays as it is"
+#: The steps of a start, and what `unshare` is asked for at each.
+STAGES = (
+    ("user namespace", ("--user",)),
+    ("root in it", ("--user", "--map-root-user")),
+    ("range of ids", ("--user", "--map-root-user", "--map-auto")),
+)
+LAST_STAGE = "further namespaces"
+PROBE_STAGE = "probe"
+SYSCTL_FILE = "/etc/sysctl.d/60-kvmlab.conf"
+CONTAINER_ADVICE = (
+    "in a container its engine decides: start it with --privileged\n(Podman: as an ordinary user is enough)"
+)
+#: Bits of capabilities(7) that starting a lab as root takes.
+ROOT_NEEDS = {"CAP_SYS_ADMIN": 21, "CAP_NET_ADMIN": 12}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Where the kernel stopped, in its own words."""
+
+    stage: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The settings that may stand in the way.
+
+    Attributes
+    ----------
+    apparmor, clone
+        Sysctls ``kernel.apparmor_restrict_unprivileged_userns`` (Ubuntu) and
+        ``kernel.unprivileged_userns_clone`` (Debian); empty where unknown.
+    zero_sysctls
+        Those of ``user.max_*_namespaces`` that are 0.
+    seccomp
+        Whether system calls of this process are filtered, as in containers.
+    chrooted
+        Whether the root directory is known to be a chroot.
+    root
+        Whether this process runs as root.
+    lacks
+        Capabilities that this root lacks.
+    """
+
+    apparmor: str = ""
+    clone: str = ""
+    zero_sysctls: tuple[str, ...] = ()
+    seccomp: bool = False
+    chrooted: bool = False
+    root: bool = False
+    lacks: tuple[str, ...] = field(default=())
+
+
+def read_limits(proc: Path = Path("/proc")) -> Limits:
+    """Read the settings of this machine."""
+    status = _read(proc / "self/status")
+    found = sorted((proc / "sys/user").glob("max_*_namespaces"))
+    root = os.geteuid() == 0
+    return Limits(
+        apparmor=_read(proc / "sys/kernel/apparmor_restrict_unprivileged_userns").strip(),
+        clone=_read(proc / "sys/kernel/unprivileged_userns_clone").strip(),
+        zero_sysctls=tuple(f"user.{path.name}" for path in found if _read(path).strip() == "0"),
+        seccomp=status_field(status, "Seccomp") not in ("", "0"),
+        chrooted=not has_root_mount(_read(proc / "self/mountinfo")) or _differs_from_init(proc),
+        root=root,
+        lacks=lacking_capabilities(status_field(status, "CapEff")) if root else (),
+    )
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _differs_from_init(proc: Path) -> bool:
+    """Tell whether PID 1 has another root directory; only root may look."""
+    try:
+        return not (proc / "1/root/.").samefile("/")
+    except OSError:
+        return False
+
+
+def status_field(status: str, name: str) -> str:
+    """Return a field of ``/proc/PID/status`` (proc_pid_status(5)), or an empty text."""
+    values = [line.split(":", 1)[1].strip() for line in status.splitlines() if line.startswith(f"{name}:")]
+    return values[0] if values else ""
+
+
+def has_root_mount(mountinfo: str) -> bool:
+    """Tell whether something is mounted on ``/``; not so in a chroot to a plain directory."""
+    return not mountinfo or any(line.split()[4] == "/" for line in mountinfo.splitlines())
+
+
+def lacking_capabilities(effective: str) -> tuple[str, ...]:
+    """Return which of the needed capabilities are not in a ``CapEff`` mask."""
+    mask = int(effective or "0", 16)
+    return tuple(name for name, bit in ROOT_NEEDS.items() if not mask >> bit & 1)
+
+
+def find_refusal(runner: LocalRunner) -> Refusal | None:
+    """Go through the stages of a start; return the first that the kernel refuses, None if none."""
+    stages = () if os.geteuid() == 0 else STAGES
+    for stage, flags in stages:
+        message = _try(runner, ["unshare", *flags])
+        if message:
+            return Refusal(stage, message)
+    message = _try(runner, unshare_argv())
+    return Refusal(LAST_STAGE, message) if message else None
+
+
+def _try(runner: LocalRunner, argv: Sequence[str]) -> str:
+    try:
+        done = runner.run([*argv, "true"], check=False, timeout_s=10)
+    except (ExecutableNotFound, CommandTimeout) as error:
+        return str(error)
+    return "" if done.returncode == 0 else (done.stderr.strip() or f"unshare: status {done.returncode}")
+
+
+def explain(refusal: Refusal, limits: Limits) -> Check:
+    """Return the check for a refusal: what stands in the way, and how to mend it."""
+    cause, fix = _cause(refusal, limits)
+    return Check("namespaces", "missing", f"{refusal.message} ({cause})", WHY, fix)
+
+
+def _cause(refusal: Refusal, limits: Limits) -> tuple[str, str]:
+    if "is not installed" in refusal.message:
+        return "a program is missing", "install the packages above"
+    if refusal.stage == PROBE_STAGE:
+        fix = "kvmlab's Python must be readable to all users"
+        return "the namespaces were made, but what is tried in them failed", fix
+    if refusal.stage == "range of ids":
+        return "no range of ids could be mapped", subids.fix(subids.user_name())
+    if limits.zero_sysctls:
+        lines = [set_sysctl(name, "15000") for name in limits.zero_sysctls]
+        return f"{', '.join(limits.zero_sysctls)} is 0", "\n".join(lines)
+    return _cause_root(limits) if limits.root else _cause_user(limits)
+
+
+def _cause_root(limits: Limits) -> tuple[str, str]:
+    if limits.lacks:
+        return (
+            f"this root lacks {', '.join(limits.lacks)}",
+            f"{CONTAINER_ADVICE}, or run kvmlab as an ordinary user",
+        )
+    return "no setting of this machine says why", CONTAINER_ADVICE
+
+
+def _cause_user(limits: Limits) -> tuple[str, str]:
+    if limits.clone == "0":
+        name = "kernel.unprivileged_userns_clone"
+        return f"{name} is 0", set_sysctl(name, "1")
+    if limits.apparmor == "1":
+        name = "kernel.apparmor_restrict_unprivileged_userns"
+        return f"AppArmor: {name} is 1", set_sysctl(name, "0")
+    if limits.chrooted:
+        advice = "enter this root file system with a container tool, or with pivot_root, instead of chroot"
+        return "in a chroot there are no user namespaces", advice
+    if limits.seccomp:
+        return "seccomp filters system calls, as container engines do", CONTAINER_ADVICE
+    return (
+        "no setting of this machine says why",
+        f"{CONTAINER_ADVICE};\nin a chroot there are no user namespaces",
+    )
+
+
+def set_sysctl(name: str, value: str) -> str:
+    """Return the line that sets a sysctl, now and at every start of the machine."""
+    return f"echo '{name} = {value}' | sudo tee -a {SYSCTL_FILE} && sudo sysctl -p {SYSCTL_FILE}"
