@@ -10,6 +10,7 @@ import queue
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -222,7 +223,9 @@ def _next_line(
 
 def end_group(process: "subprocess.Popen[bytes]") -> None:
     """Kill what is left of a command's process group and reap the command."""
-    if process.poll() is None:
+    # Not poll(): the command may have ended before its children, and as long
+    # as it is not reaped no other group can have its number.
+    if process.returncode is None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -243,4 +246,5 @@ def replace_process(argv: Sequence[str]) -> None:
     env = complete_environment()
     if shutil.which(argv[0], path=env["PATH"]) is None:
         raise ExecutableNotFound(argv[0])
+    sys.stdout.flush()  # what was printed so far would be lost
     os.execvpe(argv[0], list(argv), env)

@@ -8,6 +8,7 @@ their own, so that an update of kvmlab never meets their edits.
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -224,6 +225,8 @@ def server_argv(folder: Path, *, notebook: str, port: int | None, browser: bool)
         "--ServerApp.ip=127.0.0.1",
         f"--LabApp.default_url=/lab/tree/{notebook}",
         "--LabApp.extension_manager=readonly",
+        "--LanguageServerManager.autodetect=False",  # or each start lists those that are not installed
+        f"--Application.log_level={logging.WARNING}",  # the URL is printed at a level above
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         # not a login shell: that would forget the PATH on which `kvmlab` is
         f"--ServerApp.terminado_settings=shell_command=['{shell}']",

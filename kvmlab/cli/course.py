@@ -23,4 +23,5 @@ def jupyter(
         print(f"{len(copy.updated)} files that you had not edited are updated in {copy.folder}")
     for name in copy.beside:
         print(f"{copy.folder / name}: newer version of a file that you edited")
+    print("Starting JupyterLab. Ctrl-C twice ends it; labs that run go on until `kvmlab down`.")
     course.start(copy.folder, port=port, browser=not no_browser)
