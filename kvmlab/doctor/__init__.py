@@ -16,7 +16,7 @@ from kvmlab._progress import Progress, shown
 from kvmlab._run import LocalRunner
 from kvmlab.doctor import features, guests, machine, namespaces, packages, subids
 from kvmlab.doctor.report import Check, Report
-from kvmlab.errors import CommandTimeout, ExecutableNotFound
+from kvmlab.errors import CommandTimeout
 from kvmlab.host.namespaces import unshare_argv
 
 __all__ = ["Check", "Report", "examine"]
@@ -61,18 +61,21 @@ def examine(*, progress: Progress | None = None) -> Report:
 
 def _namespace_checks(runner: LocalRunner) -> list[Check]:
     """Try everything inside namespaces at once, or find out why they cannot be made."""
+    refusal = namespaces.find_refusal(runner)
+    if refusal is not None:
+        return _refused(refusal)
     line = [*unshare_argv(), sys.executable, "-m", "kvmlab.doctor.probe"]
     try:
         done = runner.run(line, check=False, timeout_s=PROBE_BOUND_S)
-    except (ExecutableNotFound, CommandTimeout) as error:
-        return _refused(runner, str(error))
+    except CommandTimeout as error:
+        return _refused(namespaces.Refusal(namespaces.PROBE_STAGE, str(error)))
     if done.returncode != 0:
-        return _refused(runner, (done.stderr.strip().splitlines() or ["no message"])[-1])
+        message = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        return _refused(namespaces.Refusal(namespaces.PROBE_STAGE, message))
     return _inside_checks(runner, json.loads(done.stdout))
 
 
-def _refused(runner: LocalRunner, message: str) -> list[Check]:
-    refusal = namespaces.find_refusal(runner) or namespaces.Refusal(namespaces.PROBE_STAGE, message)
+def _refused(refusal: namespaces.Refusal) -> list[Check]:
     ids = [] if os.geteuid() == 0 else [subids.check(subids.user_name(), None)]
     tun = machine.tun_check(machine.try_device("/dev/net/tun"))
     return [namespaces.explain(refusal, namespaces.read_limits()), *ids, tun]

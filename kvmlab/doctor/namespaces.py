@@ -1,8 +1,8 @@
 """Whether the kernel lets this user make a lab's namespaces, and if not, why.
 
-The line that starts a lab is run for real. Only if it fails, shorter ones are
-tried to see how far the kernel goes, and the settings that may stand in the
-way are read (user_namespaces(7), namespaces(7)).
+The line that starts a lab is run for real, after shorter ones that show how far
+the kernel goes. If it refuses one, the settings that may stand in the way are
+read (user_namespaces(7), namespaces(7)).
 """
 
 import os
@@ -17,14 +17,8 @@ from kvmlab.errors import CommandTimeout, ExecutableNotFound
 from kvmlab.host.namespaces import unshare_argv
 
 WHY = "a lab is a set of namespaces, so that this machine stays as it is"
-#: The steps of a start, and what `unshare` is asked for at each.
-STAGES = (
-    ("user namespace", ("--user",)),
-    ("root in it", ("--user", "--map-root-user")),
-    ("range of ids", ("--user", "--map-root-user", "--map-auto")),
-)
-LAST_STAGE = "further namespaces"
 PROBE_STAGE = "probe"
+RANGE_STAGE = "range of ids"
 SYSCTL_FILE = "/etc/sysctl.d/60-kvmlab.conf"
 CONTAINER_ADVICE = (
     "in a container its engine decides: start it with --privileged\n(Podman: as an ordinary user is enough)"
@@ -56,6 +50,10 @@ class Limits:
         Whether system calls of this process are filtered, as in containers.
     chrooted
         Whether the root directory is known to be a chroot.
+    no_new_privileges
+        Whether programs such as ``newuidmap`` gain no privileges (PR_SET_NO_NEW_PRIVS(2const)).
+    granted_ids
+        Size of the user's range of further ids, the smaller of subuid and subgid.
     root
         Whether this process runs as root.
     lacks
@@ -67,6 +65,8 @@ class Limits:
     zero_sysctls: tuple[str, ...] = ()
     seccomp: bool = False
     chrooted: bool = False
+    no_new_privileges: bool = False
+    granted_ids: int = 0
     root: bool = False
     lacks: tuple[str, ...] = field(default=())
 
@@ -82,6 +82,8 @@ def read_limits(proc: Path = Path("/proc")) -> Limits:
         zero_sysctls=tuple(f"user.{path.name}" for path in found if _read(path).strip() == "0"),
         seccomp=status_field(status, "Seccomp") not in ("", "0"),
         chrooted=not has_root_mount(_read(proc / "self/mountinfo")) or _differs_from_init(proc),
+        no_new_privileges=status_field(status, "NoNewPrivs") == "1",
+        granted_ids=min(subids.granted_ids(subids.user_name()).values()),
         root=root,
         lacks=lacking_capabilities(status_field(status, "CapEff")) if root else (),
     )
@@ -120,14 +122,41 @@ def lacking_capabilities(effective: str) -> tuple[str, ...]:
 
 
 def find_refusal(runner: LocalRunner) -> Refusal | None:
-    """Go through the stages of a start; return the first that the kernel refuses, None if none."""
-    stages = () if os.geteuid() == 0 else STAGES
-    for stage, flags in stages:
-        message = _try(runner, ["unshare", *flags])
+    """Go through the stages of a start; return the first that the kernel refuses, None if none.
+
+    The range of ids comes last: where the kernel refuses the namespaces
+    themselves, ``unshare --map-auto`` of util-linux 2.38 leaves a process
+    behind that waits for them for ever.
+    """
+    whole = unshare_argv()
+    for stage, argv in stages(whole).items():
+        message = _try(runner, argv)
         if message:
             return Refusal(stage, message)
-    message = _try(runner, unshare_argv())
-    return Refusal(LAST_STAGE, message) if message else None
+    return None
+
+
+def stages(whole: Sequence[str]) -> dict[str, list[str]]:
+    """Return the steps towards the whole ``unshare`` line of a lab.
+
+    Examples
+    --------
+    >>> line = ["unshare", "--user", "--map-root-user", "--map-auto", "--net", "--fork"]
+    >>> for stage, argv in stages(line).items():
+    ...     print(f"{stage}: {' '.join(argv)}")
+    user namespace: unshare --user
+    root in it: unshare --user --map-root-user
+    further namespaces: unshare --user --map-root-user --net --fork
+    range of ids: unshare --user --map-root-user --map-auto --net --fork
+    """
+    if "--user" not in whole:
+        return {"further namespaces": list(whole)}
+    return {
+        "user namespace": ["unshare", "--user"],
+        "root in it": ["unshare", "--user", "--map-root-user"],
+        "further namespaces": [word for word in whole if word != "--map-auto"],
+        RANGE_STAGE: list(whole),
+    }
 
 
 def _try(runner: LocalRunner, argv: Sequence[str]) -> str:
@@ -150,12 +179,28 @@ def _cause(refusal: Refusal, limits: Limits) -> tuple[str, str]:
     if refusal.stage == PROBE_STAGE:
         fix = "kvmlab's Python must be readable to all users"
         return "the namespaces were made, but what is tried in them failed", fix
-    if refusal.stage == "range of ids":
-        return "no range of ids could be mapped", subids.fix(subids.user_name())
+    if refusal.stage == RANGE_STAGE:
+        return _cause_range(limits)
     if limits.zero_sysctls:
         lines = [set_sysctl(name, "15000") for name in limits.zero_sysctls]
         return f"{', '.join(limits.zero_sysctls)} is 0", "\n".join(lines)
     return _cause_root(limits) if limits.root else _cause_user(limits)
+
+
+def _cause_range(limits: Limits) -> tuple[str, str]:
+    user = subids.user_name()
+    if limits.granted_ids < subids.NEEDED_IDS:
+        return f"{user} has no range of {subids.NEEDED_IDS} further ids", subids.fix(user)
+    if limits.no_new_privileges:
+        return (
+            "this process may not gain privileges, and newuidmap must",
+            "start kvmlab without NoNewPrivileges",
+        )
+    fix = f"sudo apt-get install --reinstall uidmap\n{CONTAINER_ADVICE}"
+    return (
+        f"{user} has a range, but newuidmap may not map it: no privilege, or inside another user namespace",
+        fix,
+    )
 
 
 def _cause_root(limits: Limits) -> tuple[str, str]:

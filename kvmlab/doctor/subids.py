@@ -37,6 +37,11 @@ def granted(text: str, user: str, uid: int) -> int:
     return 0
 
 
+def granted_ids(user: str) -> dict[Path, int]:
+    """Return how many ids each of the two files grants the user, who runs this process."""
+    return {path: granted(_read(path), user, os.geteuid()) for path in FILES}
+
+
 def next_free(*texts: str) -> int:
     r"""Return the first id above all ranges that are granted in these files.
 
@@ -67,7 +72,7 @@ def check(user: str, mapped: int | None) -> Check:
         How many ids a user namespace really had; None if none could be made.
     """
     if mapped is None:
-        counts = {path: granted(_read(path), user, os.geteuid()) for path in FILES}
+        counts = granted_ids(user)
         observed = ", ".join(f"{path}: {count or 'no'} ids for {user}" for path, count in counts.items())
         enough = min(counts.values()) >= NEEDED_IDS
     else:

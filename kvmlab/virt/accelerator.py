@@ -33,6 +33,8 @@ CHOICES = ("auto", "kvm", "tcg")
 DEVICE = Path("/dev/kvm")
 #: What the kernel prints when it starts PID 1 (run_init_process() in Linux' init/main.c).
 BOOTED = b"Run /init as init process"
+#: How a line begins that says that the namespace around QEMU failed, not KVM.
+NAMESPACE_ERRORS = ("unshare: ", "setpriv: ", "newuidmap: ", "newgidmap: ")
 #: Seconds without a word from the guest after which KVM counts as hanging.
 #: A guest that works speaks all the time, and is done in less than 2 s.
 SILENCE_S = 4.0
@@ -173,7 +175,7 @@ def _remembered(machine: Machine, image: BootFiles, progress: Progress) -> Accel
         progress.step("booting a kernel under KVM to see whether that works")
         attempts = list(_attempts(machine, image))
         found = conclude(attempts)
-        if not attempts[-1].message.startswith("unshare:"):  # says nothing about KVM
+        if not attempts[-1].message.startswith(NAMESPACE_ERRORS):
             partial = path.with_suffix(".partial")
             partial.write_text(json.dumps({"key": key, "answer": asdict(found)}), encoding="utf-8")
             partial.replace(path)
@@ -228,7 +230,9 @@ def _attempts(machine: Machine, image: BootFiles) -> Iterator[Attempt]:
     for cpu_model in machine.cpu_models:
         attempt = boot(boot_argv(machine, cpu_model, image), cpu_model)
         yield attempt
-        if attempt.outcome != "ended" or "ermission denied" in attempt.message:
+        if attempt.outcome != "ended" or attempt.message.startswith(NAMESPACE_ERRORS):
+            return
+        if "ermission denied" in attempt.message:
             return
 
 
@@ -297,7 +301,14 @@ def _read_console(read_end: int, silence_s: float) -> tuple[bytes, str]:
         if not new:
             return output, "ended"
         output += new
+        if _namespace_error(output):  # `unshare` may leave a process that waits for ever
+            return output, "ended"
     return output, "booted"
+
+
+def _namespace_error(output: bytes) -> str:
+    lines = output.decode(errors="replace").splitlines()
+    return next((line for line in lines if line.startswith(NAMESPACE_ERRORS)), "")
 
 
 def _closed(read_end: int) -> bool:
@@ -311,6 +322,8 @@ def _closed(read_end: int) -> bool:
 
 def telling_line(output: bytes) -> str:
     """Return the line of QEMU's or the guest's output that says best why it ended."""
+    if error := _namespace_error(output):
+        return error
     lines = [line.strip() for line in output.decode(errors="replace").splitlines() if line.strip()]
     for word in ("denied", "error", "panic", "failed"):
         for line in lines:
