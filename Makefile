@@ -13,7 +13,7 @@ KVMLAB_REQUIRE ?= host vm notebook
 # `sudo make lab` runs as the person who typed it: a lab needs no root.
 ifeq ($(shell id -u),0)
 ifneq ($(filter-out root,$(SUDO_USER)),)
-AS_LEARNER = sudo --set-home --user=$(SUDO_USER) --
+AS_LEARNER = sudo --set-home --user=$(SUDO_USER) PYTHON=$(PYTHON) --
 endif
 endif
 
