@@ -165,13 +165,13 @@ def _is_numeric(values: Iterable[object]) -> bool:
 
 
 def _cell(value: object) -> str:
-    """Return a value as one line of text; numbers with four significant digits."""
+    """Return a value as one line of text; numbers with three significant digits."""
     if value is None or value == "":
         return _NOTHING
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+        return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
     if isinstance(value, tuple | list | set | frozenset):
         return ", ".join(map(_cell, value)) or _NOTHING
     return " ".join(str(value).split())

@@ -92,7 +92,7 @@ def test_a_unit_at_the_end_of_a_name_is_shown_as_one(name: str, shown: str) -> N
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
-        (0.04567, "0.04567"),
+        (0.04567, "0.0457"),
         (12345.6, "12346"),
         (1e7, "10000000"),
         (0.0, "0"),
