@@ -14,6 +14,8 @@ from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 _WIDTH_IN, _WIDTH_PX = 7.2, 720
 _DPI = 2 * _WIDTH_PX / _WIDTH_IN
 _ROW_IN, _FRAME_IN, _LINE_IN = 0.62, 1.05, 0.16
-_CAPTION_COLUMNS = 112
+_CAPTION_COLUMNS = 126
 
 _BLUE, _VERMILION, _GREY = "#0072B2", "#D55E00", "#DDDDDD"
 _DIRECTIONS = {
@@ -81,17 +83,14 @@ class Plot:
         ValueError
             If the name ends neither in ``.png`` nor in ``.svg``.
         """
-        writers = {".png": self.png, ".svg": lambda: self.svg().encode()}
         ending = Path(path).suffix.lower()
-        if ending not in writers:
+        if ending not in (".png", ".svg"):
             raise ValueError(f"cannot write {Path(path).name!r}: its name must end in .png or .svg")
-        Path(path).write_bytes(writers[ending]())
+        Path(path).write_bytes(self.png() if ending == ".png" else self.svg().encode())
 
     def _file(self, format_: str, metadata: dict[str, None]) -> bytes:
-        import matplotlib as mpl
-
         buffer = io.BytesIO()
-        with mpl.rc_context(_STYLE):
+        with _style():
             self.figure.savefig(buffer, format=format_, dpi=_DPI, metadata=metadata, facecolor="white")
         return buffer.getvalue()
 
@@ -110,14 +109,8 @@ def round_trip_times(
     caption
         How it was measured, shown below.
     """
-    key = "dots: answers, the first at the bottom; grey: middle half; line: median"
-    figure, axes = _rows(samples, _lines(key, caption))
-    everything = [value for values in samples.values() for value in values]
-    _log_axis(axes, everything)
-    axes.set_xlabel("round-trip time (ms), logarithmic")
-    for row, (label, values) in enumerate(samples.items()):
-        _distribution(axes, row, values)
-        _remark(axes, row, f"{len(values)} answers\n{lost.get(label, 0)} lost")
+    with _style():
+        figure = _draw_round_trip_times(samples, lost, caption)
     return Plot(figure, f"round-trip times of {', '.join(samples)}")
 
 
@@ -131,7 +124,33 @@ def throughputs(samples: Mapping[str, Mapping[str, Sequence[float]]], *, caption
     caption
         How it was measured, shown below.
     """
-    figure, axes = _rows(samples, _lines("dots: repeats; line: median", caption))
+    with _style():
+        figure = _draw_throughputs(samples, caption)
+    return Plot(figure, f"throughput of {', '.join(samples)}")
+
+
+def _style() -> "AbstractContextManager[None]":
+    import matplotlib as mpl
+
+    return mpl.rc_context(_STYLE)
+
+
+def _draw_round_trip_times(
+    samples: Mapping[str, Sequence[float]], lost: Mapping[str, int], caption: str
+) -> "Figure":
+    key = "dots: answers, the first at the bottom; grey: middle half; line and figure: median"
+    figure, axes = _rows(samples, _lines(key, caption))
+    _log_axis(axes, [value for values in samples.values() for value in values])
+    axes.set_xlabel("round-trip time (ms), logarithmic")
+    for row, (label, values) in enumerate(samples.items()):
+        _distribution(axes, row, values)
+        _remark(axes, row, f"{len(values)} answers\n{lost.get(label, 0)} lost")
+    return figure
+
+
+def _draw_throughputs(samples: Mapping[str, Mapping[str, Sequence[float]]], caption: str) -> "Figure":
+    key = "dots: repeats, of which there are n; line and figure: median"
+    figure, axes = _rows(samples, _lines(key, caption))
     present = [name for name in _DIRECTIONS if any(name in group for group in samples.values())]
     shift = 0.2 if len(present) > 1 else 0.0
     for row, group in enumerate(samples.values()):
@@ -141,13 +160,10 @@ def throughputs(samples: Mapping[str, Mapping[str, Sequence[float]]], *, caption
         colour, marker, meaning = _DIRECTIONS[name]
         axes.plot([], [], marker, color=colour, label=meaning)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, borderaxespad=0)
-    top = max(
-        (value for group in samples.values() for values in group.values() for value in values), default=1
-    )
-    axes.set_xlim(0, 1.12 * top or 1)
+    greatest = max(value for group in samples.values() for values in group.values() for value in values)
+    axes.set_xlim(0, 1.05 * greatest or 1)
     axes.set_xlabel("throughput (Mbit/s of TCP payload received)")
-    repeats = sorted({len(values) for group in samples.values() for values in group.values()})
-    return Plot(figure, f"throughput of {', '.join(samples)}, repeats: {', '.join(map(str, repeats))}")
+    return figure
 
 
 def _lines(*texts: str) -> str:
@@ -157,14 +173,11 @@ def _lines(*texts: str) -> str:
 
 def _rows(labels: Mapping[str, object], caption: str) -> "tuple[Figure, Axes]":
     """Return a figure with a row for each label, and the caption below."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure  # not pyplot: it keeps every figure and chooses a backend
 
     height = _FRAME_IN + _ROW_IN * len(labels) + _LINE_IN * (caption.count("\n") + 1)
-    with mpl.rc_context(_STYLE):
-        # Not pyplot: it would keep every figure, and choose a backend.
-        figure = Figure(figsize=(_WIDTH_IN, height), layout="constrained")
-        axes = figure.subplots()
+    figure = Figure(figsize=(_WIDTH_IN, height), layout="constrained")
+    axes = figure.subplots()
     figure.supxlabel(caption, x=0.01, ha="left", fontsize=7.5, color="#444444")
     axes.set_yticks(range(len(labels)), [textwrap.fill(label, 26) for label in labels])
     axes.set_ylim(len(labels) - 0.5, -0.5)
@@ -186,7 +199,9 @@ def _log_axis(axes: "Axes", values: Sequence[float]) -> None:
     low, high = max(min(values), 0.0005), max(*values, 0.0005)
     axes.set_xlim(low / 1.25, high * 1.25)
     narrow = high / low < 5
-    axes.xaxis.set_major_locator(MaxNLocator(6) if narrow else LogLocator(subs=(1, 2, 5), numticks=12))
+    axes.xaxis.set_major_locator(
+        MaxNLocator(6, steps=[1, 2, 5, 10]) if narrow else LogLocator(subs=(1, 2, 5), numticks=12)
+    )
     axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
 
 
@@ -198,22 +213,26 @@ def _distribution(axes: "Axes", row: int, values: Sequence[float]) -> None:
         axes.barh(row, high - low, left=low, height=0.8, color=_GREY)
     heights = [row + 0.36 - 0.72 * (index + 0.5) / len(values) for index in range(len(values))]
     axes.plot(values, heights, "o", color=_BLUE, markersize=4, alpha=0.75, markeredgewidth=0)
-    _median(axes, row, values, half=0.4)
+    middle = _median(axes, row, values, half=0.4)
+    text = f"{middle:.3g} ms"
+    axes.annotate(text, (middle, row - 0.4), (0, 1), textcoords="offset points", ha="center", va="bottom")
 
 
 def _repeats(axes: "Axes", row: float, values: Sequence[float], direction: str) -> None:
     colour, marker, _ = _DIRECTIONS[direction]
     axes.plot(values, [row] * len(values), marker, color=colour, markersize=5, alpha=0.6, markeredgewidth=0)
-    _median(axes, row, values, half=0.13)
+    middle = _median(axes, row, values, half=0.15)
+    _remark(
+        axes, row, f"{middle:.0f} (n={len(values)})" if middle >= 100 else f"{middle:.3g} (n={len(values)})"
+    )
 
 
-def _median(axes: "Axes", row: float, values: Sequence[float], *, half: float) -> None:
+def _median(axes: "Axes", row: float, values: Sequence[float], *, half: float) -> float:
     middle = median(values)
     axes.plot([middle, middle], [row - half, row + half], color="black", linewidth=1.5)
-    text = f"{middle:.0f}" if middle >= 1000 else f"{middle:.3g}"
-    axes.annotate(text, (middle, row - half), (0, 1), textcoords="offset points", ha="center", va="bottom")
+    return middle
 
 
-def _remark(axes: "Axes", row: int, text: str) -> None:
+def _remark(axes: "Axes", row: float, text: str) -> None:
     place = axes.get_yaxis_transform()
     axes.text(1.01, row, text, transform=place, va="center", ha="left", fontsize=8)

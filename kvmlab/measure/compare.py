@@ -7,6 +7,7 @@ from typing import TypeGuard
 from kvmlab import plot
 from kvmlab._repr import Table, html_table, text_table
 from kvmlab.errors import SpecError
+from kvmlab.measure.facts import described, used_methods
 from kvmlab.measure.iperf3_result import BothDirections, Direction, Iperf3Result
 from kvmlab.measure.ping_result import PingResult
 
@@ -50,9 +51,12 @@ class Comparison:
     ----------
     results
         Pairs of label and result, all of ping or all of iperf3.
+    method
+        How each was measured.
     """
 
     results: tuple[tuple[str, PingResult | Iperf3Result], ...]
+    method: str
 
     @property
     def rows(self) -> Table[RoundTripRow] | Table[CompareRow]:
@@ -66,25 +70,17 @@ class Comparison:
         if _all_pings(self.results):
             samples = {label: result.rtt_ms for label, result in self.results}
             lost = {label: len(result.lost) for label, result in self.results}
-            return plot.round_trip_times(samples, lost=lost, caption=self._caption())
+            return plot.round_trip_times(samples, lost=lost, caption=self.method)
         groups: dict[str, dict[str, tuple[float, ...]]] = {}
         for label, result in _throughputs(self.results):
             groups.setdefault(label, {})[result.direction] = result.received_mbit_s
-        return plot.throughputs(groups, caption=self._caption())
-
-    def _caption(self) -> str:
-        """Return each method with the labels that it was used for, and the accelerators."""
-        used: dict[str, list[str]] = {}
-        for label, result in self.results:
-            used.setdefault(result.method, []).append(label)
-        methods = [f"{', '.join(dict.fromkeys(labels))}: {method}" for method, labels in used.items()]
-        return "\n".join(methods)
+        return plot.throughputs(groups, caption=self.method)
 
     def __repr__(self) -> str:
-        return text_table(self.rows, caption=self._caption())
+        return text_table(self.rows, caption=self.method)
 
     def _repr_html_(self) -> str:
-        return html_table(self.rows, caption=self._caption())
+        return html_table(self.rows, caption=self.method)
 
 
 def compare(results: Mapping[str, Result]) -> Comparison:
@@ -101,6 +97,7 @@ def compare(results: Mapping[str, Result]) -> Comparison:
         If there are none, or results of ping and iperf3 are mixed.
     """
     pairs: list[tuple[str, PingResult | Iperf3Result]] = []
+    methods = [(label, described(result.method, result.accelerator)) for label, result in results.items()]
     for label, result in results.items():
         parts = (result.forward, result.reverse) if isinstance(result, BothDirections) else (result,)
         pairs += [(label, part) for part in parts]
@@ -109,7 +106,7 @@ def compare(results: Mapping[str, Result]) -> Comparison:
         raise SpecError(
             "these results have no common quantity" if pairs else "no results to compare", hint=hint
         )
-    return Comparison(tuple(pairs))
+    return Comparison(tuple(pairs), used_methods(methods))
 
 
 def _all_pings(

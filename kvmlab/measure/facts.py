@@ -1,5 +1,7 @@
 """What must be known beside a figure."""
 
+from collections.abc import Iterable
+
 from kvmlab._run import Runner
 from kvmlab.errors import SpecError
 
@@ -41,3 +43,28 @@ def check_range(name: str, value: float, low: float, high: float) -> None:
     """
     if not low <= value <= high:
         raise SpecError(f"{name} is {value:g}", hint=f"use a value from {low:g} to {high:g}")
+
+
+def used_methods(methods: Iterable[tuple[str, str]]) -> str:
+    """Return each method once, with the labels that it was used for.
+
+    Parameters
+    ----------
+    methods
+        Pairs of label and method, in the order of the results.
+
+    Examples
+    --------
+    >>> print(used_methods([("a", "ping x"), ("b", "ping x"), ("c", "ping y")]))
+    a, b: ping x
+    c: ping y
+    """
+    used: dict[str, dict[str, None]] = {}
+    for label, method in methods:
+        used.setdefault(method, {})[label] = None
+    return "\n".join(f"{', '.join(labels)}: {method}" for method, labels in used.items())
+
+
+def described(method: str, accelerator: str) -> str:
+    """Return a method together with how guests ran, for plots."""
+    return f"{method}; accelerator: {accelerator}" if accelerator else method

@@ -1,12 +1,12 @@
 """What iperf3 measured: a throughput per repeat, and their spread."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
 from kvmlab import plot
 from kvmlab._repr import html_table, text_table
+from kvmlab.measure.facts import described
 
 Direction = Literal["forward", "reverse"]
 
@@ -118,7 +118,9 @@ class Iperf3Result:
     def plot(self) -> plot.Plot:
         """Draw each repeat and the median."""
         name = f"{self.client} and {self.target}"
-        return plot.throughputs({name: {self.direction: self.received_mbit_s}}, caption=caption([self]))
+        return plot.throughputs(
+            {name: {self.direction: self.received_mbit_s}}, caption=described(self.method, self.accelerator)
+        )
 
     def row(self) -> ThroughputRow:
         """Return its figures as a row of a table."""
@@ -137,10 +139,10 @@ class Iperf3Result:
         )
 
     def __repr__(self) -> str:
-        return text_table([self.row()], caption=caption([self]))
+        return text_table([self.row()], caption=f"method: {self.method}")
 
     def _repr_html_(self) -> str:
-        return html_table([self.row()], caption=caption([self]))
+        return html_table([self.row()], caption=f"method: {self.method}")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -158,22 +160,24 @@ class BothDirections:
     forward: Iperf3Result
     reverse: Iperf3Result
 
+    @property
+    def method(self) -> str:
+        """How it was measured."""
+        return f"{self.forward.method}; in turns with --reverse"
+
+    @property
+    def accelerator(self) -> str:
+        """``kvm`` or ``tcg`` of the guests among the two ends; empty when none is a guest."""
+        return self.forward.accelerator
+
     def plot(self) -> plot.Plot:
         """Draw each repeat and the medians of both directions."""
         name = f"{self.forward.client} and {self.forward.target}"
         samples = {"forward": self.forward.received_mbit_s, "reverse": self.reverse.received_mbit_s}
-        return plot.throughputs({name: samples}, caption=self._caption())
-
-    def _caption(self) -> str:
-        return caption([self.forward, self.reverse]) + "\nthe directions took turns"
+        return plot.throughputs({name: samples}, caption=described(self.method, self.accelerator))
 
     def __repr__(self) -> str:
-        return text_table([self.forward.row(), self.reverse.row()], caption=self._caption())
+        return text_table([self.forward.row(), self.reverse.row()], caption=f"method: {self.method}")
 
     def _repr_html_(self) -> str:
-        return html_table([self.forward.row(), self.reverse.row()], caption=self._caption())
-
-
-def caption(results: Iterable[Iperf3Result]) -> str:
-    """Return the methods of results, each once."""
-    return "\n".join(dict.fromkeys(f"method: {result.method}" for result in results))
+        return html_table([self.forward.row(), self.reverse.row()], caption=f"method: {self.method}")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from kvmlab import plot
 from kvmlab._repr import html_table, text_table
+from kvmlab.measure.facts import described
 from kvmlab.measure.quantiles import mean, mean_step, quantile
 
 
@@ -120,9 +121,8 @@ class PingResult:
     def plot(self) -> plot.Plot:
         """Draw each round-trip time with median and quartiles."""
         name = f"{self.source} → {self.target}"
-        return plot.round_trip_times(
-            {name: self.rtt_ms}, lost={name: len(self.lost)}, caption=self._caption()
-        )
+        caption = described(self.method, self.accelerator)
+        return plot.round_trip_times({name: self.rtt_ms}, lost={name: len(self.lost)}, caption=caption)
 
     def _row(self) -> PingRow:
         return PingRow(
