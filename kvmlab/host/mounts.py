@@ -21,7 +21,8 @@ BINDS = {
 #: libvirt's settings for a host inside namespaces (see qemu.conf itself for
 #: each): no security driver and no cgroups, which need the real host; QEMU
 #: runs as root of the lab; files are not re-owned, since all belong to root;
-#: no seccomp sandbox, because saved guests are read through ``cat``.
+#: no seccomp sandbox, because saved guests are read through ``cat``; no huge
+#: pages, whose mount point (of systemd's) belongs to the machine's root.
 QEMU_CONF = """\
 security_driver = "none"
 user = "root"
@@ -32,6 +33,7 @@ stdio_handler = "file"
 remember_owner = 0
 dynamic_ownership = 0
 seccomp_sandbox = 0
+hugetlbfs_mount = ""
 """
 
 #: Only the owner of the lab can reach its directory, so the socket itself
