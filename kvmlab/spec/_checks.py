@@ -25,7 +25,9 @@ def check_link_name(what: str, name: str, *, hint: str) -> None:
     if len(name) > LINK_NAME_LIMIT:
         raise SpecError(f"{what} {name!r} is {len(name)} characters long", hint=hint)
     if not _LINK_NAME.fullmatch(name) or name in {".", ".."}:
-        raise SpecError(f"{what} {name!r} is not a name that the kernel takes", hint="use letters, digits, hyphens")
+        raise SpecError(
+            f"{what} {name!r} is not a name that the kernel takes", hint="use letters, digits, hyphens"
+        )
 
 
 def check_mac(mac: str) -> None:
@@ -34,7 +36,9 @@ def check_mac(mac: str) -> None:
     Source: IEEE 802, section 8.2: the lowest bit of the first octet marks a group address.
     """
     if not _MAC.fullmatch(mac):
-        raise SpecError(f"MAC address {mac!r} is malformed", hint="write six octets as in '52:54:00:12:34:56'")
+        raise SpecError(
+            f"MAC address {mac!r} is malformed", hint="write six octets as in '52:54:00:12:34:56'"
+        )
     if int(mac[:2], 16) & 1:
         raise SpecError(
             f"MAC address {mac!r} is a multicast address",
@@ -42,3 +46,11 @@ def check_mac(mac: str) -> None:
         )
     if mac == "00:00:00:00:00:00":
         raise SpecError(f"MAC address {mac!r} is all zero", hint="leave mac out and kvmlab chooses one")
+
+
+def check_minimum(what: str, value: int, minimum: int, *, unit: str = "", hint: str) -> None:
+    """Refuse a number that is too small, and what is no whole number."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise SpecError(f"{what} {value!r} is no whole number", hint=hint)
+    if value < minimum:
+        raise SpecError(f"{what} of {value}{unit} is too small", hint=f"at least {minimum}{unit}: {hint}")

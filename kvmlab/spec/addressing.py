@@ -17,7 +17,7 @@ def mac_for(lab: str, domain: str, index: int) -> str:
     Examples
     --------
     >>> mac_for("nat", "vm1", 0)
-    '52:54:00:ec:53:3d'
+    '52:54:00:48:7a:5a'
     """
     digest = hashlib.sha256(f"{lab}/{domain}/{index}".encode()).hexdigest()
     return f"{MAC_PREFIX}:{digest[0:2]}:{digest[2:4]}:{digest[4:6]}"

@@ -130,13 +130,16 @@ class NetworkSpec:
             raise SpecError(
                 f"network name {self.name!r} makes bridge name {self.bridge_name!r}, "
                 f"{len(self.bridge_name)} characters long",
-                hint=f"interface names have at most {_checks.LINK_NAME_LIMIT} characters: use {most} or fewer",
+                hint=f"interface names have at most {_checks.LINK_NAME_LIMIT} characters: "
+                f"use {most} or fewer",
             )
 
     def _check_subnet(self, subnet: str) -> None:
         parsed = _parsed(self.name, subnet)
         if parsed.version != 4:
-            raise SpecError(f"network {self.name!r}: {subnet!r} is no IPv4 subnet", hint="use subnet6 for IPv6")
+            raise SpecError(
+                f"network {self.name!r}: {subnet!r} is no IPv4 subnet", hint="use subnet6 for IPv6"
+            )
         if self.dhcp and parsed.prefixlen > _LONGEST_DHCP_PREFIX:
             raise SpecError(
                 f"network {self.name!r}: {subnet!r} is too small for DHCP",
@@ -193,7 +196,7 @@ class NetworkSpec:
     def _check_overlap(self, user: str, subnets: Iterable[IPv4Network | IPv6Network]) -> None:
         for own in self.subnets:
             for other in subnets:
-                if own.version == other.version and own.overlaps(other):  # type: ignore[arg-type]
+                if own.version == other.version and own.overlaps(other):
                     raise SpecError(
                         f"network {self.name!r}: subnet {own} overlaps {other} of {user}",
                         hint="use another subnet, such as 192.168.51.0/24",
@@ -217,7 +220,9 @@ class NetworkSpec:
             network.append(self._ip_element(self.ipv4, reservations))
         if self.subnet6 is not None:
             subnet6 = IPv6Network(self.subnet6)
-            ET.SubElement(network, "ip", family="ipv6", address=str(subnet6[1]), prefix=str(subnet6.prefixlen))
+            ET.SubElement(
+                network, "ip", family="ipv6", address=str(subnet6[1]), prefix=str(subnet6.prefixlen)
+            )
         return network
 
     def _ip_element(self, subnet: IPv4Network, reservations: Sequence[Reservation]) -> ET.Element:
