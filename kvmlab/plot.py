@@ -110,7 +110,7 @@ def round_trip_times(
         How it was measured, shown below.
     """
     with _style():
-        figure = _draw_round_trip_times(samples, lost, caption)
+        figure = _settled(_draw_round_trip_times(samples, lost, caption))
     return Plot(figure, f"round-trip times of {', '.join(samples)}")
 
 
@@ -125,7 +125,7 @@ def throughputs(samples: Mapping[str, Mapping[str, Sequence[float]]], *, caption
         How it was measured, shown below.
     """
     with _style():
-        figure = _draw_throughputs(samples, caption)
+        figure = _settled(_draw_throughputs(samples, caption))
     return Plot(figure, f"throughput of {', '.join(samples)}")
 
 
@@ -163,6 +163,13 @@ def _draw_throughputs(samples: Mapping[str, Mapping[str, Sequence[float]]], capt
     greatest = max(value for group in samples.values() for values in group.values() for value in values)
     axes.set_xlim(0, 1.05 * greatest or 1)
     axes.set_xlabel("throughput (Mbit/s of TCP payload received)")
+    return figure
+
+
+def _settled(figure: "Figure") -> "Figure":
+    """Lay the figure out once: each further time would move it by some thousandths."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
     return figure
 
 
