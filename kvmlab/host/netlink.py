@@ -1,0 +1,241 @@
+"""Read the tables of a network namespace with pyroute2; the data is in :mod:`kvmlab.host.links`."""
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pyroute2 import IPRoute, netns
+from pyroute2.netlink.exceptions import NetlinkError as Pyroute2Error
+
+from kvmlab.errors import NetlinkError
+from kvmlab.host.links import Address, FdbEntry, Link, Neighbor, NetworkState, Peer, Route
+
+#: Directory of the names that ``ip netns`` gives (ip-netns(8)).
+NETNS_DIR = Path("/run/netns")
+
+# Numbers of the kernel's interface: linux/if.h, if_arp.h, rtnetlink.h,
+# if_addr.h, if_bridge.h, if_tun.h, neighbour.h.
+_IFF_UP = 0x1
+_ARPHRD_LOOPBACK = 772
+_MAIN_TABLE = 254
+_IFA_F_DADFAILED, _IFA_F_TENTATIVE, _IFA_F_PERMANENT = 0x08, 0x40, 0x80
+_NUD_PERMANENT = 0x80
+_PORT_STATES = ("disabled", "listening", "learning", "forwarding", "blocking")
+_TUN_TYPES = {1: "tun", 2: "tap"}
+_SCOPES = {0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
+_ROUTE_KINDS = {1: "unicast", 6: "blackhole", 7: "unreachable", 8: "prohibit", 9: "throw"}
+_PROTOCOLS = {2: "kernel", 3: "boot", 4: "static", 9: "ra", 16: "dhcp"}
+_FAMILIES = {2: 4, 10: 6}
+#: States of a neighbour. NOARP (multicast) and NONE are left out, as ``ip neighbour`` does.
+_NEIGHBOR_STATES = {
+    0x01: "incomplete",
+    0x02: "reachable",
+    0x04: "stale",
+    0x08: "delay",
+    0x10: "probe",
+    0x20: "failed",
+    _NUD_PERMANENT: "permanent",
+}
+#: Unit of the timers of a bridge: hundredths of a second (USER_HZ).
+_USER_HZ = 100
+
+
+def read(netns_name: str | None) -> NetworkState:
+    """Read all tables of a namespace; see :func:`kvmlab.host.links.read_state`."""
+    where = "this network namespace" if netns_name is None else f"network namespace {netns_name!r}"
+    try:
+        with _opened(netns_name) as ipr:
+            return _read(ipr, netns_name or "")
+    except FileNotFoundError as error:
+        raise NetlinkError(f"there is no {where}", hint="see `ip netns list`") from error
+    except (OSError, Pyroute2Error) as error:
+        raise NetlinkError(f"cannot read {where}: {error}") from error
+
+
+@contextlib.contextmanager
+def _opened(netns_name: str | None) -> Iterator[IPRoute]:
+    """Open a netlink socket in a namespace; the calling thread is back in its own after that.
+
+    A socket stays in the namespace where it was made (network_namespaces(7)).
+    pyroute2's own ``IPRoute(netns=…)`` forks to the same end, which takes
+    10 ms and a child that PID 1 of a lab would reap.
+    """
+    if netns_name is None:
+        with IPRoute() as ipr:
+            yield ipr
+        return
+    with _namespace_fd(NETNS_DIR / netns_name) as there, _namespace_fd(_OWN) as home:
+        netns.setns(there)
+        try:
+            ipr = IPRoute()
+        finally:
+            netns.setns(home)
+    with ipr:
+        yield ipr
+
+
+_OWN = Path("/proc/thread-self/ns/net")
+
+
+@contextlib.contextmanager
+def _namespace_fd(path: Path) -> Iterator[int]:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _read(ipr: IPRoute, own_name: str) -> NetworkState:
+    dump = list(ipr.link("dump"))
+    names = {message["index"]: message.get("IFLA_IFNAME") for message in dump}
+    namespaces: dict[int | None, str] = {None: own_name, **_namespaces(ipr, dump)}
+    neighbors = [n for m in ipr.neigh("dump") if (n := neighbor(m, names)) is not None]
+    return NetworkState(
+        links=tuple(link(message, names, namespaces) for message in dump),
+        addresses=tuple(address(message, names) for message in ipr.addr("dump")),
+        routes=tuple(r for message in ipr.route("dump") for r in routes(message, names)),
+        neighbors=tuple(neighbors),
+        fdb=tuple(fdb_entry(m, names) for m in ipr.fdb("dump") if m.get("NDA_MASTER")),
+    )
+
+
+def _namespaces(ipr: IPRoute, dump: list[Any]) -> dict[int | None, str]:
+    """Return the names of the namespaces that veth peers are in, by the ids they have here.
+
+    An id holds in one namespace only (RTM_GETNSID, ip-netns(8) ``list-id``).
+    """
+    wanted = {message.get("IFLA_LINK_NETNSID") for message in dump} - {None}
+    if not wanted:
+        return {}
+    named = {path.name: path for path in NETNS_DIR.iterdir()} if NETNS_DIR.is_dir() else {}
+    found = {}
+    for name, path in {"": _OWN, **named}.items():
+        # A plain file is left where a namespace was being made or removed.
+        with contextlib.suppress(OSError, Pyroute2Error), _namespace_fd(path) as fd:
+            found[ipr.get_netnsid(fd=fd)["nsid"]] = name
+    return {number: name for number, name in found.items() if number in wanted}
+
+
+def link(message: Any, names: Mapping[int, str], namespaces: Mapping[int | None, str]) -> Link:
+    """Build a link from an RTM_NEWLINK message.
+
+    Parameters
+    ----------
+    message
+        As pyroute2 decodes it.
+    names
+        Names of all links of the namespace, by index.
+    namespaces
+        Names of namespaces by the id that they have here; None is this one.
+    """
+    info = message.get("IFLA_LINKINFO")
+    data = info.get("IFLA_INFO_DATA") if info else None
+    is_port = bool(info) and info.get("IFLA_INFO_SLAVE_KIND") == "bridge"
+    kind = _kind(message, info, data)
+    below = message.get("IFLA_LINK")
+    is_veth = kind == "veth" and below is not None
+    number = message.get("IFLA_LINK_NETNSID")
+    return Link(
+        index=message["index"],
+        name=message.get("IFLA_IFNAME"),
+        kind=kind,
+        mac=message.get("IFLA_ADDRESS") or "",
+        mtu=message.get("IFLA_MTU") or 0,
+        state=str(message.get("IFLA_OPERSTATE") or "unknown").lower(),
+        is_up=bool(message["flags"] & _IFF_UP),
+        has_carrier=bool(message.get("IFLA_CARRIER")),
+        master=names.get(message.get("IFLA_MASTER") or 0, ""),
+        lower="" if is_veth or number is not None else names.get(below or 0, ""),
+        peer=Peer(below, namespaces.get(number)) if is_veth else None,
+        **(_port_fields(info.get("IFLA_INFO_SLAVE_DATA")) if is_port else {}),
+        **(_kind_fields(kind, data) if data else {}),
+    )
+
+
+def _kind(message: Any, info: Any, data: Any) -> str:
+    kind = info.get("IFLA_INFO_KIND") if info else None
+    if kind is None:
+        return "loopback" if message["ifi_type"] == _ARPHRD_LOOPBACK else "physical"
+    if kind == "tun":
+        return _TUN_TYPES.get(data.get("IFLA_TUN_TYPE") if data else 0, "tun")
+    return str(kind)
+
+
+def _port_fields(port: Any) -> dict[str, Any]:
+    return {
+        "port_state": _PORT_STATES[port.get("IFLA_BRPORT_STATE")],
+        "is_isolated": bool(port.get("IFLA_BRPORT_ISOLATED")),
+    }
+
+
+def _kind_fields(kind: str, data: Any) -> dict[str, Any]:
+    if kind == "bridge":
+        return {
+            "stp": bool(data.get("IFLA_BR_STP_STATE")),
+            "forward_delay_s": data.get("IFLA_BR_FORWARD_DELAY") / _USER_HZ,
+            "vlan_filtering": bool(data.get("IFLA_BR_VLAN_FILTERING")),
+        }
+    if kind in ("macvlan", "macvtap"):
+        return {"mode": data.get(f"IFLA_{kind.upper()}_MODE") or ""}
+    return {"vlan_id": data.get("IFLA_VLAN_ID")} if kind == "vlan" else {}
+
+
+def address(message: Any, names: Mapping[int, str]) -> Address:
+    """Build an address from an RTM_NEWADDR message."""
+    # IFA_ADDRESS is the peer's on a point-to-point link; IFA_LOCAL is always ours.
+    flags = message.get("IFA_FLAGS") or message["flags"]
+    return Address(
+        link=names.get(message["index"], ""),
+        address=message.get("IFA_LOCAL") or message.get("IFA_ADDRESS"),
+        prefix_length=message["prefixlen"],
+        scope=_SCOPES.get(message["scope"], str(message["scope"])),
+        is_dynamic=not flags & _IFA_F_PERMANENT,
+        is_tentative=bool(flags & (_IFA_F_TENTATIVE | _IFA_F_DADFAILED)),
+    )
+
+
+def routes(message: Any, names: Mapping[int, str]) -> Iterator[Route]:
+    """Build the routes of an RTM_NEWROUTE message: one per next hop, none outside the main table."""
+    if (message.get("RTA_TABLE") or message["table"]) != _MAIN_TABLE or message["family"] not in _FAMILIES:
+        return
+    target, length = message.get("RTA_DST"), message["dst_len"]
+    for hop in message.get("RTA_MULTIPATH") or [message]:
+        index = hop["oif"] if hop is not message else message.get("RTA_OIF")
+        via = hop.get("RTA_GATEWAY") or (hop.get("RTA_VIA") or {}).get("addr")
+        yield Route(
+            family=_FAMILIES[message["family"]],
+            destination=f"{target}/{length}" if target else "default",
+            gateway=via or "",
+            link=names.get(index or 0, ""),
+            source=message.get("RTA_PREFSRC") or "",
+            protocol=_PROTOCOLS.get(message["proto"], str(message["proto"])),
+            kind=_ROUTE_KINDS.get(message["type"], str(message["type"])),
+            metric=message.get("RTA_PRIORITY") or 0,
+        )
+
+
+def neighbor(message: Any, names: Mapping[int, str]) -> Neighbor | None:
+    """Build a neighbour from an RTM_NEWNEIGH message; None for entries that nobody resolves."""
+    state = _NEIGHBOR_STATES.get(message["state"])
+    if state is None:
+        return None
+    return Neighbor(
+        address=message.get("NDA_DST"),
+        mac=message.get("NDA_LLADDR") or "",
+        link=names.get(message["ifindex"], ""),
+        state=state,
+    )
+
+
+def fdb_entry(message: Any, names: Mapping[int, str]) -> FdbEntry:
+    """Build a forwarding entry from an RTM_NEWNEIGH message of family AF_BRIDGE."""
+    return FdbEntry(
+        mac=message.get("NDA_LLADDR"),
+        bridge=names.get(message.get("NDA_MASTER"), ""),
+        port=names.get(message["ifindex"], ""),
+        is_permanent=bool(message["state"] & _NUD_PERMANENT),
+        vlan_id=message.get("NDA_VLAN"),
+    )
