@@ -33,7 +33,7 @@ stdio_handler = "file"
 remember_owner = 0
 dynamic_ownership = 0
 seccomp_sandbox = 0
-hugetlbfs_mount = ""
+hugetlbfs_mount = []
 """
 
 #: Only the owner of the lab can reach its directory, so the socket itself
