@@ -1,13 +1,17 @@
 """Checks that several descriptions share."""
 
 import re
+from ipaddress import AddressValueError, IPv4Address
 
 from kvmlab.errors import SpecError
 
 #: Longest interface name in characters: IFNAMSIZ less the closing NUL (linux/if.h).
 LINK_NAME_LIMIT = 15
+#: Largest MTU of a tap and a bridge in bytes (ETH_MAX_MTU, linux/if_ether.h).
+MTU_LIMIT = 65535
 _HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LINK_NAME = re.compile(r"[^\s/:]+")
+_DNS_DOMAIN = re.compile(rf"{_HOST_NAME.pattern}(\.{_HOST_NAME.pattern})*")
 _MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
 
 
@@ -18,6 +22,12 @@ def check_name(kind: str, name: str) -> None:
             f"{kind} name {name!r} is not allowed",
             hint="use 1 to 63 lower-case letters, digits and hyphens, such as 'vm1'",
         )
+
+
+def check_dns_domain(what: str, domain: str) -> None:
+    """Refuse what is no DNS domain (RFC 1035, section 2.3.1)."""
+    if not _DNS_DOMAIN.fullmatch(domain) or len(domain) > 253:
+        raise SpecError(f"{what}: {domain!r} is no DNS domain", hint="write it as in 'blue.example'")
 
 
 def check_link_name(what: str, name: str, *, hint: str) -> None:
@@ -31,11 +41,11 @@ def check_link_name(what: str, name: str, *, hint: str) -> None:
 
 
 def check_mac(mac: str) -> None:
-    """Refuse what is no unicast MAC address in libvirt's spelling.
+    """Refuse what is no unicast MAC address.
 
     Source: IEEE 802, section 8.2: the lowest bit of the first octet marks a group address.
     """
-    if not _MAC.fullmatch(mac):
+    if not _MAC.fullmatch(mac.lower()):
         raise SpecError(
             f"MAC address {mac!r} is malformed", hint="write six octets as in '52:54:00:12:34:56'"
         )
@@ -54,3 +64,20 @@ def check_minimum(what: str, value: int, minimum: int, *, unit: str = "", hint: 
         raise SpecError(f"{what} {value!r} is no whole number", hint=hint)
     if value < minimum:
         raise SpecError(f"{what} of {value}{unit} is too small", hint=f"at least {minimum}{unit}: {hint}")
+
+
+def check_ipv4(address: str) -> IPv4Address:
+    """Return the address, or refuse what is none."""
+    try:
+        return IPv4Address(address)
+    except AddressValueError as error:
+        raise SpecError(
+            f"address {address!r} is no IPv4 address: {error}", hint="write it as in '192.168.50.10'"
+        ) from error
+
+
+def check_mtu(what: str, mtu: int, *, minimum: int = 68) -> None:
+    """Refuse an MTU that no link can have (RFC 791: 68; RFC 8200: 1280 with IPv6)."""
+    check_minimum(f"{what}: MTU", mtu, minimum, unit=" bytes", hint="the least that IP works with")
+    if mtu > MTU_LIMIT:
+        raise SpecError(f"{what}: MTU of {mtu} bytes is too large", hint=f"at most {MTU_LIMIT} bytes")

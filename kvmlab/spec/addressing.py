@@ -6,6 +6,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 from kvmlab.errors import SpecError
 from kvmlab.spec.domain import DomainSpec
+from kvmlab.spec.network import Reservation
 
 #: Prefix of QEMU's and libvirt's MAC addresses (locally administered).
 MAC_PREFIX = "52:54:00"
@@ -27,6 +28,15 @@ def address_for(subnet: IPv4Network, mac: str, taken: Collection[str]) -> str:
     """Return the address of a NIC in a subnet: it follows from the MAC address.
 
     If another NIC has it, the next free one is taken.
+
+    Parameters
+    ----------
+    subnet
+        Of prefix length 30 or less; the host has its first address.
+    mac
+        MAC address of the NIC.
+    taken
+        Addresses that others have.
 
     Raises
     ------
@@ -57,3 +67,41 @@ def check_macs(new: DomainSpec, present: Mapping[str, Sequence[str]]) -> None:
                     f"domain {new.name!r}: MAC address {interface.mac} belongs to domain {name!r}",
                     hint="leave mac out and kvmlab chooses one",
                 )
+
+
+def reservations_for(
+    new: DomainSpec, subnets: Mapping[str, IPv4Network], *, taken: Mapping[str, Collection[str]]
+) -> list[tuple[str, Reservation]]:
+    """Return the fixed addresses of a domain's NICs, each with the name of its network.
+
+    Parameters
+    ----------
+    new
+        The domain; each NIC has its MAC address.
+    subnets
+        Subnets of the networks that serve DHCP; NICs elsewhere get no reservation.
+    taken
+        Addresses that others have in each network.
+
+    Raises
+    ------
+    SpecError
+        If an address is taken, or a subnet is full.
+    """
+    used = {network: set(taken.get(network, ())) for network in subnets}
+    found: list[tuple[str, Reservation]] = []
+    for index, nic in enumerate(new.interfaces):
+        if nic.network is None or nic.network not in subnets or nic.mac is None:
+            continue
+        if nic.address in used[nic.network]:
+            raise SpecError(
+                f"domain {new.name!r}: address {nic.address} is taken in network {nic.network!r}",
+                hint="leave address out and kvmlab chooses one",
+            )
+        address = nic.address or address_for(subnets[nic.network], nic.mac, used[nic.network])
+        used[nic.network].add(address)
+        # libvirt takes a host name once per network
+        is_first = all(network != nic.network for network, _ in found)
+        name = new.name if is_first else f"{new.name}-nic{index}"
+        found.append((nic.network, Reservation(mac=nic.mac, name=name, address=address)))
+    return found

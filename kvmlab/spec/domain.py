@@ -98,7 +98,9 @@ class DomainSpec:
         limits = {"pcie": _devices.PCIE_NICS, "pci": _devices.PCI_NICS}
         names = {"pcie": "PCI Express", "pci": "conventional PCI"}
         for bus, limit in limits.items():
-            count = sum(self.machine == "q35" and NIC_MODELS[nic.model].bus == bus for nic in self.interfaces)
+            count = sum(
+                self.machine == "q35" and NIC_MODELS[nic.model].slot == bus for nic in self.interfaces
+            )
             if count > limit:
                 raise SpecError(
                     f"domain {self.name!r}: {count} NICs need a {names[bus]} slot, there are {limit}",

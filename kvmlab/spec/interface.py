@@ -2,7 +2,6 @@
 
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
-from ipaddress import AddressValueError, IPv4Address
 from typing import Literal
 
 from kvmlab.errors import SpecError
@@ -15,34 +14,36 @@ class NicModel:
 
     Attributes
     ----------
-    bus
-        ``pcie``, or ``pci`` for a card that needs a conventional slot.
+    slot
+        Kind of slot that libvirt plugs it into on q35: ``pcie``, or ``pci``
+        (conventional). Some conventional cards work in a PCIe slot, too.
     driver
         Linux driver that binds it.
     pci_id
         Vendor and device id, as ``lspci -n`` prints it.
     """
 
-    bus: Literal["pci", "pcie"]
+    slot: Literal["pci", "pcie"]
     driver: str
     pci_id: str
 
 
-#: libvirt's name of each model (formatdomain, "Setting the NIC model"); ids
-#: are those that QEMU's devices report.
+#: libvirt's name of each model (formatdomain, "Setting the NIC model").
+#: Slots, drivers and ids as a guest had them with libvirt 9.0 and QEMU 7.2;
+#: igb needs QEMU 8.0 (its driver and id: Linux, drivers/net/ethernet/intel/igb).
 NIC_MODELS: dict[str, NicModel] = {
     "virtio": NicModel("pcie", "virtio_net", "1af4:1041"),
     "rtl8139": NicModel("pci", "8139cp", "10ec:8139"),
     "e1000": NicModel("pci", "e1000", "8086:100e"),
     "e1000e": NicModel("pcie", "e1000e", "8086:10d3"),
     "igb": NicModel("pcie", "igb", "8086:10c9"),
-    "vmxnet3": NicModel("pcie", "vmxnet3", "15ad:07b0"),
-    "pcnet": NicModel("pci", "pcnet32", "1022:2000"),
-    "ne2k_pci": NicModel("pci", "ne2k-pci", "10ec:8029"),
-    "i82551": NicModel("pci", "e100", "8086:1209"),
-    "i82557b": NicModel("pci", "e100", "8086:1229"),
-    "i82559er": NicModel("pci", "e100", "8086:1209"),
-    "tulip": NicModel("pci", "tulip", "1011:0019"),
+    "vmxnet3": NicModel("pci", "vmxnet3", "15ad:07b0"),
+    "pcnet": NicModel("pcie", "pcnet32", "1022:2000"),
+    "ne2k_pci": NicModel("pcie", "ne2k-pci", "10ec:8029"),
+    "i82551": NicModel("pcie", "e100", "8086:1209"),
+    "i82557b": NicModel("pcie", "e100", "8086:1229"),
+    "i82559er": NicModel("pcie", "e100", "8086:1209"),
+    "tulip": NicModel("pcie", "tulip", "1011:0019"),
 }
 
 
@@ -97,13 +98,22 @@ class InterfaceSpec:
             raise SpecError(f"NIC model {self.model!r} is unknown", hint=f"known: {', '.join(NIC_MODELS)}")
         if self.mac is not None:
             _checks.check_mac(self.mac)
-        if self.mtu is not None and not 68 <= self.mtu <= 65535:
-            raise SpecError(f"MTU {self.mtu} is impossible", hint="68 (RFC 791) to 65535 bytes")
+            object.__setattr__(self, "mac", self.mac.lower())  # as libvirt and the kernel write it
+        if self.mtu is not None:
+            _checks.check_mtu("interface", self.mtu)
         if self.target is not None:
             hint = f"a link has at most {_checks.LINK_NAME_LIMIT} characters"
             _checks.check_link_name("tap name", self.target, hint=hint)
         if self.address is not None:
-            _check_address(self.address)
+            self._check_address(self.address)
+
+    def _check_address(self, address: str) -> None:
+        if self.network is None:
+            raise SpecError(
+                f"address {address!r} cannot be reserved on bridge {self.bridge!r}",
+                hint="only a libvirt network has a DHCP server of libvirt's: leave address out",
+            )
+        _checks.check_ipv4(address)
 
     def to_element(self) -> ET.Element:
         """Return libvirt's ``<interface>`` element."""
@@ -124,10 +134,3 @@ class InterfaceSpec:
         element = self.to_element()
         ET.indent(element)
         return ET.tostring(element, encoding="unicode")
-
-
-def _check_address(address: str) -> None:
-    try:
-        IPv4Address(address)
-    except AddressValueError as error:
-        raise SpecError(f"address {address!r} is no IPv4 address: {error}") from error

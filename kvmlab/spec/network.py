@@ -14,11 +14,24 @@ FORWARD_MODES = ("nat", "route", "open", "bridge")
 _BRIDGE_PREFIX = "virbr-"
 #: A DHCP network needs the host's address and at least a handful to give out.
 _LONGEST_DHCP_PREFIX = 29
+#: The host and one guest.
+_LONGEST_PREFIX = 30
+_RA_PREFIX = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reservation:
-    """A fixed address in a network's DHCP: ``<host mac= name= ip=>``."""
+    """A fixed address in a network's DHCP: ``<host mac= name= ip=>``.
+
+    Parameters
+    ----------
+    mac
+        Who gets it.
+    name
+        Host name, which the network's DNS answers for; once per network.
+    address
+        IPv4 address in the network's subnet.
+    """
 
     mac: str
     name: str
@@ -59,7 +72,8 @@ class NetworkSpec:
     domain
         DNS domain of the network; its name by default.
     subnet6
-        IPv6 subnet; guests configure themselves (RA).
+        IPv6 subnet, a /64; guests configure themselves (RA, RFC 4861). With
+        ``forward="nat"`` it is translated, too.
     mtu
         MTU of the bridge in bytes.
 
@@ -99,10 +113,12 @@ class NetworkSpec:
         self._check_bridge()
         if self.subnet is not None:
             self._check_subnet(self.subnet)
-        if self.subnet6 is not None and _parsed(self.name, self.subnet6).version != 6:
-            raise SpecError(f"network {self.name!r}: {self.subnet6!r} is no IPv6 subnet")
-        if self.mtu is not None and not 68 <= self.mtu <= 65535:
-            raise SpecError(f"network {self.name!r}: MTU {self.mtu} is impossible", hint="68 to 65535 bytes")
+        if self.subnet6 is not None:
+            self._check_subnet6(self.subnet6)
+        if self.domain is not None:
+            _checks.check_dns_domain(f"network {self.name!r}", self.domain)
+        if self.mtu is not None:
+            _checks.check_mtu(f"network {self.name!r}", self.mtu, minimum=1280 if self.subnet6 else 68)
 
     def _check_forward(self) -> None:
         if self.forward is not None and self.forward not in FORWARD_MODES:
@@ -115,10 +131,21 @@ class NetworkSpec:
                 f"network {self.name!r}: forward mode {self.forward!r} needs a subnet",
                 hint="such as subnet='192.168.50.0/24'",
             )
-        if self.forward == "bridge" and (self.subnet is not None or self.bridge is None):
+        if self.forward == "bridge" and self.bridge is None:
             raise SpecError(
-                f"network {self.name!r}: forward mode 'bridge' uses a bridge of the host and has no subnet",
-                hint="give bridge='br0' and leave the subnet out",
+                f"network {self.name!r}: forward mode 'bridge' needs a bridge of the host",
+                hint="such as bridge='br0'",
+            )
+        if self.forward == "bridge":
+            self._check_nothing_of_its_own()
+
+    def _check_nothing_of_its_own(self) -> None:
+        """Refuse what libvirt does not set on an existing bridge (formatnetwork, "Connectivity")."""
+        given = [name for name in ("subnet", "subnet6", "domain", "mtu") if getattr(self, name) is not None]
+        if given:
+            raise SpecError(
+                f"network {self.name!r}: forward mode 'bridge' uses a bridge of the host as it is",
+                hint=f"leave {' and '.join(given)} out",
             )
 
     def _check_bridge(self) -> None:
@@ -140,11 +167,25 @@ class NetworkSpec:
             raise SpecError(
                 f"network {self.name!r}: {subnet!r} is no IPv4 subnet", hint="use subnet6 for IPv6"
             )
-        if self.dhcp and parsed.prefixlen > _LONGEST_DHCP_PREFIX:
+        if parsed.prefixlen > (_LONGEST_DHCP_PREFIX if self.dhcp else _LONGEST_PREFIX):
             raise SpecError(
-                f"network {self.name!r}: {subnet!r} is too small for DHCP",
-                hint=f"use a prefix of at most /{_LONGEST_DHCP_PREFIX}, or dhcp=False",
+                f"network {self.name!r}: {subnet!r} is too small",
+                hint=f"use a prefix of at most /{_LONGEST_DHCP_PREFIX}; without DHCP /{_LONGEST_PREFIX}",
             )
+        object.__setattr__(self, "subnet", str(parsed))
+
+    def _check_subnet6(self, subnet: str) -> None:
+        parsed = _parsed(self.name, subnet)
+        if parsed.version != 6:
+            raise SpecError(
+                f"network {self.name!r}: {subnet!r} is no IPv6 subnet", hint="use subnet for IPv4"
+            )
+        if parsed.prefixlen != _RA_PREFIX:
+            raise SpecError(
+                f"network {self.name!r}: {subnet!r} has prefix /{parsed.prefixlen}",
+                hint=f"guests configure themselves only in a /{_RA_PREFIX} (RFC 4862)",
+            )
+        object.__setattr__(self, "subnet6", str(parsed))
 
     @property
     def bridge_name(self) -> str:
@@ -202,19 +243,40 @@ class NetworkSpec:
                         hint="use another subnet, such as 192.168.51.0/24",
                     )
 
+    def check_reservation(self, reservation: Reservation) -> None:
+        """Refuse a reservation that the network's DHCP cannot serve.
+
+        Raises
+        ------
+        SpecError
+            If the address lies outside the subnet, or is the host's own.
+        """
+        _checks.check_mac(reservation.mac)
+        address = _checks.check_ipv4(reservation.address)
+        subnet = self.ipv4
+        if subnet is None or address not in subnet or address in (subnet[0], subnet[1], subnet[-1]):
+            raise SpecError(
+                f"network {self.name!r}: address {address} cannot be given to {reservation.name!r}",
+                hint="the network serves no addresses"
+                if subnet is None
+                else f"choose one from {subnet[2]} to {subnet[-2]}",
+            )
+
     def to_element(self, *, reservations: Sequence[Reservation] = ()) -> ET.Element:
         """Return libvirt's ``<network>`` element."""
         network = ET.Element("network")
         ET.SubElement(network, "name").text = self.name
         if self.forward is not None:
-            ET.SubElement(network, "forward", mode=self.forward)
+            forward = ET.SubElement(network, "forward", mode=self.forward)
+            if self.forward == "nat" and self.subnet6 is not None:
+                ET.SubElement(forward, "nat", ipv6="yes")
         if self.forward == "bridge":
             ET.SubElement(network, "bridge", name=self.bridge_name)
             return network
         ET.SubElement(network, "bridge", name=self.bridge_name, stp="on", delay="0")
         if self.mtu is not None:
             ET.SubElement(network, "mtu", size=str(self.mtu))
-        if self.subnet is not None:
+        if self.subnet is not None or self.subnet6 is not None:
             ET.SubElement(network, "domain", name=self.domain or self.name, localOnly="yes")
         if self.ipv4 is not None:
             network.append(self._ip_element(self.ipv4, reservations))
@@ -231,6 +293,7 @@ class NetworkSpec:
             dhcp = ET.SubElement(element, "dhcp")
             ET.SubElement(dhcp, "range", start=str(subnet[2]), end=str(subnet[-2]))
             for host in reservations:
+                self.check_reservation(host)
                 ET.SubElement(dhcp, "host", mac=host.mac, name=host.name, ip=host.address)
         return element
 
@@ -243,9 +306,20 @@ class NetworkSpec:
 
 def _parsed(name: str, subnet: str) -> IPv4Network | IPv6Network:
     try:
-        return ip_network(subnet)
+        parsed = ip_network(subnet)
     except ValueError as error:
         raise SpecError(f"network {name!r}: {error}", hint=_right_subnet(subnet)) from error
+    if (
+        parsed.is_multicast
+        or parsed.is_loopback
+        or parsed.is_link_local
+        or parsed.network_address.is_unspecified
+    ):
+        raise SpecError(
+            f"network {name!r}: {subnet!r} is not for networks of hosts",
+            hint="use a private one, such as 192.168.50.0/24 (RFC 1918) or fd00:50::/64 (RFC 4193)",
+        )
+    return parsed
 
 
 def _right_subnet(subnet: str) -> str:
