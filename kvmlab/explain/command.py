@@ -1,0 +1,95 @@
+"""Commands as data, and as text to copy into a terminal."""
+
+import re
+import shlex
+from dataclasses import dataclass
+
+from kvmlab._run import Completed, Runner
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command and what it is for.
+
+    Parameters
+    ----------
+    argv
+        The command.
+    comment
+        What it does, as a sentence without its full stop.
+    where
+        Host that it runs on: ``host`` (the KVM host), ``pc``, or a guest's name.
+    stdin
+        What it reads from standard input.
+
+    Examples
+    --------
+    >>> print(Command(("ip", "link", "show"), "Show the links"))
+    # Show the links
+    ip link show
+    """
+
+    argv: tuple[str, ...]
+    comment: str
+    where: str = "host"
+    stdin: str = ""
+
+    def __str__(self) -> str:
+        place = "" if self.where == "host" else f" (on {self.where})"
+        line = f"# {self.comment}{place}\n{shlex.join(self.argv)}"
+        if not self.stdin:
+            return line
+        end = _end_mark(self.stdin)
+        return f"{line} <<'{end}'\n{self.stdin.rstrip()}\n{end}"
+
+    def run(self, runner: Runner) -> Completed:
+        """Run it; the caller chooses the host."""
+        return runner.run(self.argv, stdin=self.stdin)
+
+
+def _end_mark(text: str) -> str:
+    """Return a line that does not occur in the text."""
+    mark = "EOF"
+    while mark in text.splitlines():
+        mark += "F"
+    return mark
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Explanation:
+    """Commands that together do one thing; shown as shell text.
+
+    Parameters
+    ----------
+    title
+        What they do.
+    commands
+        In the order in which they are typed, as root.
+    """
+
+    title: str
+    commands: tuple[Command, ...]
+
+    def __str__(self) -> str:
+        return "\n\n".join([f"# {self.title}", *map(str, self.commands)])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_markdown_(self) -> str:
+        """Shell text in a fenced block, which JupyterLab colours in its own theme."""
+        text = "\n\n".join(map(str, self.commands))
+        longest = max((len(run) for run in re.findall("`+", text)), default=0)
+        fence = "`" * max(3, longest + 1)
+        return f"**{_plain(self.title)}**\n\n{fence}bash\n{text}\n{fence}"
+
+
+def _plain(text: str) -> str:
+    r"""Return text in which Markdown and HTML have no meaning.
+
+    Examples
+    --------
+    >>> _plain("network a_b <c>")
+    'network a\\_b \\<c\\>'
+    """
+    return re.sub(r"([\\`*_{}\[\]<>()#+!|&~-])", r"\\\1", text)
