@@ -151,7 +151,7 @@ table ip {forward.table} {{
     iifname != "{network.bridge_name}" fib daddr type local {to}
   }}
   chain output {{
-    type nat hook output priority dstnat;
+    type nat hook output priority -100;
     ip daddr != 127.0.0.0/8 fib daddr type local {to}
   }}
 }}

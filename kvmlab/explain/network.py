@@ -80,8 +80,9 @@ def explain_network_by_hand(spec: NetworkSpec, *, reservations: Sequence[Reserva
 
 def _bridge(spec: NetworkSpec) -> Iterator[Command]:
     bridge = spec.bridge_name
-    add = ("ip", "link", "add", "name", bridge, "type", "bridge", "forward_delay", "0", "stp_state", "1")
-    yield Command(add, "Make a bridge, a switch in the kernel, that forwards at once")
+    add = ("ip", "link", "add", "name", bridge, "type", "bridge", "forward_delay", "0")
+    add += ("stp_state", "1" if spec.stp else "0")
+    yield Command(add, "Make a bridge: a switch in the kernel")
     if spec.mtu is not None:
         yield Command(("ip", "link", "set", "dev", bridge, "mtu", str(spec.mtu)), "Set its MTU")
     if spec.subnet6 is None:
