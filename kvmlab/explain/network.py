@@ -33,7 +33,7 @@ def explain_network(spec: NetworkSpec, *, reservations: Sequence[Reservation] = 
             Command(("ip", "-brief", "address", "show", "dev", bridge), "Show the host's own address in it"),
             Command(("nft", "list", "ruleset"), "Show the firewall rules, libvirt's among them"),
         ]
-    if spec.ipv4 is not None and spec.dhcp:
+    if spec.dhcp_range is not None:
         commands.append(Command(("virsh", "net-dhcp-leases", name), "Show who got which address"))
     commands.append(Command(("ip", "-brief", "link", "show", "master", bridge), "Show the bridge's ports"))
     return Explanation(f"Network {name} with libvirt", tuple(commands))
@@ -80,8 +80,8 @@ def explain_network_by_hand(spec: NetworkSpec, *, reservations: Sequence[Reserva
 
 def _bridge(spec: NetworkSpec) -> Iterator[Command]:
     bridge = spec.bridge_name
-    add = ("ip", "link", "add", "name", bridge, "type", "bridge", "forward_delay", "0")
-    add += ("stp_state", "1" if spec.stp else "0")
+    stp = "1" if spec.stp else "0"
+    add = ("ip", "link", "add", "name", bridge, "type", "bridge", "forward_delay", "0", "stp_state", stp)
     yield Command(add, "Make a bridge: a switch in the kernel")
     if spec.mtu is not None:
         yield Command(("ip", "link", "set", "dev", bridge, "mtu", str(spec.mtu)), "Set its MTU")
@@ -145,8 +145,8 @@ def _dnsmasq(spec: NetworkSpec, reservations: Sequence[Reservation]) -> tuple[st
         *(f"--domain={domain}", f"--local=/{domain}/", "--expand-hosts"),
         f"--pid-file=/run/dnsmasq-{spec.name}.pid",
     ]
-    if spec.ipv4 is not None and spec.dhcp:
-        first, last = spec.ipv4[2], spec.ipv4[-2]
+    if spec.ipv4 is not None and spec.dhcp_range is not None:
+        first, last = spec.dhcp_range
         argv += [
             f"--dhcp-range={first},{last},{spec.ipv4.netmask}",
             *("--dhcp-no-override", "--dhcp-authoritative"),

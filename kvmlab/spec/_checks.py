@@ -1,7 +1,7 @@
 """Checks that several descriptions share."""
 
 import re
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Network, ip_network
 
 from kvmlab.errors import SpecError
 
@@ -81,3 +81,29 @@ def check_mtu(what: str, mtu: int, *, minimum: int = 68) -> None:
     check_minimum(f"{what}: MTU", mtu, minimum, unit=" bytes", hint="the least that IP works with")
     if mtu > MTU_LIMIT:
         raise SpecError(f"{what}: MTU of {mtu} bytes is too large", hint=f"at most {MTU_LIMIT} bytes")
+
+
+def check_subnet(what: str, subnet: str) -> IPv4Network | IPv6Network:
+    """Return the subnet, or refuse what is none or has another purpose."""
+    try:
+        parsed = ip_network(subnet)
+    except ValueError as error:
+        raise SpecError(f"{what}: {error}", hint=_right_subnet(subnet)) from error
+    if (
+        parsed.is_multicast
+        or parsed.is_loopback
+        or parsed.is_link_local
+        or parsed.network_address.is_unspecified
+    ):
+        raise SpecError(
+            f"{what}: {subnet!r} is not for networks of hosts",
+            hint="use a private one, such as 192.168.50.0/24 (RFC 1918) or fd00:50::/64 (RFC 4193)",
+        )
+    return parsed
+
+
+def _right_subnet(subnet: str) -> str:
+    try:
+        return f"did you mean {ip_network(subnet, strict=False)}?"
+    except ValueError:
+        return "write it as in 192.168.50.0/24"

@@ -16,6 +16,8 @@ _BRIDGE_PREFIX = "virbr-"
 _LONGEST_DHCP_PREFIX = 29
 #: The host and one guest.
 _LONGEST_PREFIX = 30
+#: Most addresses in a DHCP range that libvirt takes ("range is too large").
+DHCP_LIMIT = 65534
 _RA_PREFIX = 64
 
 
@@ -169,7 +171,7 @@ class NetworkSpec:
             )
 
     def _check_subnet(self, subnet: str) -> None:
-        parsed = _parsed(self.name, subnet)
+        parsed = _checks.check_subnet(f"network {self.name!r}", subnet)
         if parsed.version != 4:
             raise SpecError(
                 f"network {self.name!r}: {subnet!r} is no IPv4 subnet", hint="use subnet6 for IPv6"
@@ -182,7 +184,7 @@ class NetworkSpec:
         object.__setattr__(self, "subnet", str(parsed))
 
     def _check_subnet6(self, subnet: str) -> None:
-        parsed = _parsed(self.name, subnet)
+        parsed = _checks.check_subnet(f"network {self.name!r}", subnet)
         if parsed.version != 6:
             raise SpecError(
                 f"network {self.name!r}: {subnet!r} is no IPv6 subnet", hint="use subnet for IPv4"
@@ -208,6 +210,14 @@ class NetworkSpec:
     def gateway(self) -> IPv4Address | None:
         """The host's address in the subnet: the first one."""
         return None if self.ipv4 is None else self.ipv4[1]
+
+    @property
+    def dhcp_range(self) -> tuple[IPv4Address, IPv4Address] | None:
+        """First and last address that DHCP gives out; None without DHCP."""
+        if self.ipv4 is None or not self.dhcp:
+            return None
+        last = min(self.ipv4.num_addresses - 2, DHCP_LIMIT + 1)
+        return self.ipv4[2], self.ipv4[last]
 
     @property
     def subnets(self) -> tuple[IPv4Network | IPv6Network, ...]:
@@ -296,9 +306,10 @@ class NetworkSpec:
 
     def _ip_element(self, subnet: IPv4Network, reservations: Sequence[Reservation]) -> ET.Element:
         element = ET.Element("ip", address=str(subnet[1]), prefix=str(subnet.prefixlen))
-        if self.dhcp:
+        if self.dhcp_range is not None:
+            first, last = self.dhcp_range
             dhcp = ET.SubElement(element, "dhcp")
-            ET.SubElement(dhcp, "range", start=str(subnet[2]), end=str(subnet[-2]))
+            ET.SubElement(dhcp, "range", start=str(first), end=str(last))
             for host in reservations:
                 self.check_reservation(host)
                 ET.SubElement(dhcp, "host", mac=host.mac, name=host.name, ip=host.address)
@@ -309,28 +320,3 @@ class NetworkSpec:
         element = self.to_element(reservations=reservations)
         ET.indent(element)
         return ET.tostring(element, encoding="unicode")
-
-
-def _parsed(name: str, subnet: str) -> IPv4Network | IPv6Network:
-    try:
-        parsed = ip_network(subnet)
-    except ValueError as error:
-        raise SpecError(f"network {name!r}: {error}", hint=_right_subnet(subnet)) from error
-    if (
-        parsed.is_multicast
-        or parsed.is_loopback
-        or parsed.is_link_local
-        or parsed.network_address.is_unspecified
-    ):
-        raise SpecError(
-            f"network {name!r}: {subnet!r} is not for networks of hosts",
-            hint="use a private one, such as 192.168.50.0/24 (RFC 1918) or fd00:50::/64 (RFC 4193)",
-        )
-    return parsed
-
-
-def _right_subnet(subnet: str) -> str:
-    try:
-        return f"did you mean {ip_network(subnet, strict=False)}?"
-    except ValueError:
-        return "write it as in 192.168.50.0/24"
