@@ -1,1 +1,91 @@
-"""Learn KVM networking by building it."""
+"""Learn KVM networking by building it: a whole KVM host of your own, without root.
+
+The names below are all that a notebook needs. They are loaded when they are
+first used, so that ``import kvmlab`` is quick.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    __version__: str
+    from kvmlab.doctor import examine as doctor
+    from kvmlab.drawing import draw
+    from kvmlab.errors import KvmlabError
+    from kvmlab.commands import explain, explain_by_hand
+    from kvmlab.image import build_image
+    from kvmlab.lab import Lab, list_labs, start_all
+    from kvmlab.measure.compare import compare
+    from kvmlab.measure.iperf3 import both_directions, iperf3
+    from kvmlab.measure.ping import ping
+    from kvmlab.observe import snapshot
+    from kvmlab.portforward import forward_port
+    from kvmlab.spec.boot import DirectBoot, DiskBoot
+    from kvmlab.spec.domain import DomainSpec
+    from kvmlab.spec.forward import PortForward
+    from kvmlab.spec.interface import InterfaceSpec
+    from kvmlab.spec.network import NetworkSpec
+
+#: Where each public name lives.
+_HOMES = {
+    "DirectBoot": "spec.boot",
+    "DiskBoot": "spec.boot",
+    "DomainSpec": "spec.domain",
+    "InterfaceSpec": "spec.interface",
+    "KvmlabError": "errors",
+    "Lab": "lab",
+    "NetworkSpec": "spec.network",
+    "PortForward": "spec.forward",
+    "both_directions": "measure.iperf3",
+    "build_image": "image",
+    "compare": "measure.compare",
+    "draw": "drawing",
+    "examine": "doctor",
+    "explain": "commands",
+    "explain_by_hand": "commands",
+    "forward_port": "portforward",
+    "iperf3": "measure.iperf3",
+    "list_labs": "lab",
+    "ping": "measure.ping",
+    "snapshot": "observe",
+    "start_all": "lab",
+}
+
+__all__ = [
+    "DirectBoot",
+    "DiskBoot",
+    "DomainSpec",
+    "InterfaceSpec",
+    "KvmlabError",
+    "Lab",
+    "NetworkSpec",
+    "PortForward",
+    "__version__",
+    "both_directions",
+    "build_image",
+    "compare",
+    "draw",
+    "examine",
+    "explain",
+    "explain_by_hand",
+    "forward_port",
+    "iperf3",
+    "list_labs",
+    "ping",
+    "snapshot",
+    "start_all",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version  # takes longer to load than all of this
+
+        return version("kvmlab")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'kvmlab' has no attribute {name!r}")
+    return getattr(import_module(f"kvmlab.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -28,49 +28,64 @@ class Silent:
 
 
 class _Cell:
-    """Shows the steps in the output of a notebook cell."""
+    """Shows the steps in the output of a notebook cell, from the first one on."""
 
     def __init__(self, title: str, display: Callable[..., Any]) -> None:
         self._title = title
-        self._handle = display({"text/plain": title}, raw=True, display_id=True)
+        self._display = display
+        self._handle: Any = None
 
     def step(self, text: str, *, done: float | None = None) -> None:
         """Show the step in place of the one before."""
         share = "" if done is None else f" <progress value='{done:.3f}' max='1'></progress> {done:.0%}"
         html = f"<em>{escape(self._title)}: {escape(text)} …{share}</em>"
-        self._handle.update({"text/html": html, "text/plain": f"{self._title}: {text}"}, raw=True)
+        self._show({"text/html": html, "text/plain": f"{self._title}: {text}"})
 
     def close(self, ending: str) -> None:
-        """Show how it ended."""
-        self._handle.update({"text/plain": f"{self._title}: {ending}"}, raw=True)
+        """Show how it ended; an empty text takes the line away."""
+        if self._handle is not None:
+            self._show({"text/plain": f"{self._title}: {ending}" if ending else ""})
+
+    def _show(self, bundle: dict[str, str]) -> None:
+        if self._handle is None:
+            self._handle = self._display(bundle, raw=True, display_id=True)
+        else:
+            self._handle.update(bundle, raw=True)
 
 
 class _Terminal:
-    """Shows the steps on one line of a terminal."""
+    """Shows the steps on one line of a terminal, from the first one on."""
 
     def __init__(self, title: str) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-        from rich.progress import Progress as Bars
-
-        columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TimeElapsedColumn())
         self._title = title
-        self._bars = Bars(*columns, console=Console(stderr=True), transient=True)
-        self._task = self._bars.add_task(title, total=None)
-        self._bars.start()
+        self._bars: Any = None
+        self._task: Any = None
 
     def step(self, text: str, *, done: float | None = None) -> None:
         """Show the step in place of the one before."""
+        if self._bars is None:
+            self._bars, self._task = self._started()
         total = None if done is None else 1.0
         self._bars.update(self._task, description=f"{self._title}: {text}", total=total, completed=done or 0.0)
 
+    def _started(self) -> tuple[Any, Any]:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TimeElapsedColumn())
+        bars = Progress(*columns, console=Console(stderr=True), transient=True)
+        task = bars.add_task(self._title, total=None)
+        bars.start()
+        return bars, task
+
     def close(self, _ending: str) -> None:
         """Remove the line."""
-        self._bars.stop()
+        if self._bars is not None:
+            self._bars.stop()
 
 
 @contextlib.contextmanager
-def shown(progress: Progress | None, title: str) -> Iterator[Progress]:
+def shown(progress: Progress | None, title: str, *, lasting: bool = True) -> Iterator[Progress]:
     """Yield ``progress``, or one that suits where the code runs.
 
     Parameters
@@ -79,6 +94,8 @@ def shown(progress: Progress | None, title: str) -> Iterator[Progress]:
         Somebody's own; None chooses cell, terminal or silence.
     title
         The object that the action is about, such as ``guest vm1``.
+    lasting
+        Whether a notebook keeps a line that says how it ended.
     """
     own = None if progress is not None else _suitable(title)
     if own is None:
@@ -87,7 +104,7 @@ def shown(progress: Progress | None, title: str) -> Iterator[Progress]:
     ending = "interrupted"
     try:
         yield own
-        ending = "ready"
+        ending = "ready" if lasting else ""
     except Exception:
         ending = "failed"
         raise

@@ -1,5 +1,6 @@
 """A libvirt domain and the guest inside it."""
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -12,11 +13,12 @@ import libvirt
 from kvmlab._progress import Progress, shown
 from kvmlab._repr import Table
 from kvmlab._run import Completed
-from kvmlab.errors import BootTimeout, GuestError, Timeout
-from kvmlab.virt import domain_xml
+from kvmlab.errors import BootTimeout, CommandTimeout, GuestError, Timeout
+from kvmlab.topology import GuestNic
+from kvmlab.virt import domain_xml, guest_nics
+from kvmlab.virt import instant as instant_start
 from kvmlab.virt.agent import Agent
 from kvmlab.virt.connection import Connection
-from kvmlab.virt.instant import make, start, template_for
 
 #: Seconds in which a guest must have booted; a cloud image on emulation needs the most.
 BOOT_BOUND_S = 300.0
@@ -70,15 +72,12 @@ class Domain:
         Its name.
     templates
         Directory of saved guests for instant starts.
-    image_digest
-        Digest of the guest image; part of a saved guest's key.
     """
 
-    def __init__(self, connection: Connection, name: str, *, templates: Path, image_digest: str = "") -> None:
+    def __init__(self, connection: Connection, name: str, *, templates: Path) -> None:
         self._connection = connection
         self.name = name
         self._templates = templates
-        self._image_digest = image_digest
         self._agent = Agent(connection, name)
 
     def __repr__(self) -> str:
@@ -136,16 +135,16 @@ class Domain:
         xml = self.xml(inactive=True)
         direct_boot = domain_xml.facts(xml).direct_boot
         with shown(progress, f"guest {self.name}") as steps:
-            if instant and direct_boot:
-                self._create_instant(xml, steps)
-            else:
-                steps.step("booting")
-                with self._connection.translated(f"start domain {self.name!r}"):
-                    self.vir.create()
             try:
-                self._wait_for_agent()
-                if direct_boot:
-                    self._personalise()
+                if instant and direct_boot:
+                    self._start_instant(xml, steps)
+                else:
+                    steps.step("booting")
+                    with self._connection.translated(f"start domain {self.name!r}"):
+                        self.vir.create()
+                    self._wait_for_agent()
+                    if direct_boot:
+                        self._personalise()
                 self._wait_for_links()
             except BaseException:
                 if self.is_active:
@@ -153,14 +152,19 @@ class Domain:
                 raise
         return self
 
-    def _create_instant(self, xml: str, steps: Progress) -> None:
-        template = template_for(
-            xml, templates=self._templates, image_digest=self._image_digest, connection=self._connection
+    def _start_instant(self, xml: str, steps: Progress) -> None:
+        found = instant_start.template_for(
+            self.name, xml, templates=self._templates, connection=self._connection
         )
-        make(template, xml, connection=self._connection, progress=steps)
+        instant_start.make(found, xml, connection=self._connection, progress=steps)
         steps.step("starting from the saved guest")
         with self._connection.translated(f"start domain {self.name!r}"):
-            start(template, xml, connection=self._connection)
+            vir = instant_start.start(found, xml, connection=self._connection)
+        self._wait_for_agent()
+        self._personalise()
+        steps.step("plugging in its NICs")
+        with self._connection.translated(f"plug NICs into domain {self.name!r}"):
+            instant_start.plug(vir, xml)
 
     def _personalise(self) -> None:
         seed, now = os.urandom(32).hex(), f"{time.time():.3f}"
@@ -210,6 +214,19 @@ class Domain:
             if row["name"] != "lo"
         ]
         return Table(sorted(found, key=lambda link: link.name))
+
+    def nics(self) -> Table[GuestNic]:
+        """Return its NICs, as libvirt and the guest itself tell it.
+
+        In the order of the domain's XML. Same as ``virsh domiflist NAME``,
+        and ``ip address`` and ``ethtool -i`` in the guest.
+        """
+        found = guest_nics.from_xml(self.name, self.state, self.xml())
+        if found and found[0].state == "running":
+            with contextlib.suppress(GuestError, CommandTimeout):  # without its agent the guest is silent
+                said = self._agent.run(guest_nics.ASK, timeout_s=10.0, stdin="").check().stdout
+                found = guest_nics.with_guest_view(found, said)
+        return Table(found)
 
     def wait_until_ready(self, *, timeout_s: float = 30.0) -> "Domain":
         """Wait until every NIC of the guest has an IPv4 address.

@@ -25,6 +25,8 @@ class DomainFacts:
         Whether libvirt hands it a kernel, so that it can start from a template.
     console_log
         File that its serial console is logged to; empty if none.
+    boot_files
+        Kernel, first boot stage and disks, in this order.
     """
 
     accelerator: str
@@ -33,6 +35,7 @@ class DomainFacts:
     vcpus: int
     direct_boot: bool
     console_log: str
+    boot_files: tuple[str, ...] = ()
 
 
 def facts(xml: str) -> DomainFacts:
@@ -47,6 +50,10 @@ def facts(xml: str) -> DomainFacts:
         vcpus=int(root.findtext("./vcpu", "1")),
         direct_boot=root.find("./os/kernel") is not None,
         console_log="" if log is None else log.get("file", ""),
+        boot_files=(
+            *(element.text or "" for tag in ("kernel", "initrd") for element in root.iterfind(f"./os/{tag}")),
+            *(source.get("file", "") for source in root.iterfind("./devices/disk/source")),
+        ),
     )
 
 

@@ -1,18 +1,30 @@
-"""Start a domain from a template: find or make the template, start, hot-plug."""
+"""Start a domain from a template: find or make the template, start, plug in the NICs."""
 
+import hashlib
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
+
+import libvirt
 
 from kvmlab._progress import Progress
+from kvmlab.errors import GuestError
 from kvmlab.virt import domain_xml, template
 from kvmlab.virt.connection import Connection
 from kvmlab.virt.template import Template, TemplateKey
 
 
-def template_for(xml: str, *, templates: Path, image_digest: str, connection: Connection) -> Template:
-    """Return the template that fits a domain; it need not exist yet."""
+def template_for(name: str, xml: str, *, templates: Path, connection: Connection) -> Template:
+    """Return the template that fits a domain; it need not exist yet.
+
+    Raises
+    ------
+    GuestError
+        If a file that it boots is missing.
+    """
     boot = domain_xml.facts(xml)
     key = TemplateKey(
-        image=image_digest,
+        image=_files_digest(name, boot.boot_files),
         machine=boot.machine,
         accelerator=boot.accelerator,
         memory_mib=boot.memory_mib,
@@ -21,6 +33,20 @@ def template_for(xml: str, *, templates: Path, image_digest: str, connection: Co
         devices=domain_xml.devices_digest(xml),
     )
     return Template(templates / key.digest(), boot.memory_mib)
+
+
+def _files_digest(name: str, files: Iterable[str]) -> str:
+    """Return a digest that changes when a file is replaced; their content is too large to read."""
+    try:
+        stats = [(file, Path(file).stat()) for file in files]
+    except OSError as error:
+        raise GuestError(
+            name,
+            f"what it boots is missing: {error.filename}",
+            hint="was its image removed or built anew? undefine() the domain and define it again",
+        ) from error
+    text = repr([(file, stat.st_size, stat.st_mtime_ns) for file, stat in stats])
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def make(found: Template, xml: str, *, connection: Connection, progress: Progress) -> None:
@@ -32,8 +58,8 @@ def make(found: Template, xml: str, *, connection: Connection, progress: Progres
     template.ensure(found, make_xml, connection=connection, progress=progress)
 
 
-def start(found: Template, xml: str, *, connection: Connection) -> None:
-    """Start the domain from its template and hot-plug its NICs.
+def start(found: Template, xml: str, *, connection: Connection) -> Any:
+    """Start the domain from its template, without NICs; return the ``virDomain``.
 
     Raises
     ------
@@ -43,11 +69,31 @@ def start(found: Template, xml: str, *, connection: Connection) -> None:
         If QEMU cannot load the saved state.
     """
     clone = domain_xml.without_interfaces(xml, found.clone_args())
-    domain = connection.vir.createXML(clone, 0)
+    domain = connection.vir.createXML(clone, libvirt.VIR_DOMAIN_START_PAUSED)
     try:
-        template.resume(domain, found)
-        for interface in domain_xml.interfaces(xml):
-            domain.attachDevice(interface)
+        template.load(domain, found)
+        domain.resume()
     except BaseException:
         domain.destroy()
         raise
+    return domain
+
+
+def plug(domain: Any, xml: str) -> None:
+    """Plug the NICs of the XML into the running domain.
+
+    The guest stands still meanwhile and sees them all at once: so their names
+    in the guest do not depend on which driver was faster.
+
+    Raises
+    ------
+    libvirt.libvirtError
+        If libvirt refuses.
+    """
+    nics = domain_xml.interfaces(xml)
+    if not nics:
+        return
+    domain.suspend()
+    for nic in nics:
+        domain.attachDevice(nic)
+    domain.resume()

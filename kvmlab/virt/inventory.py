@@ -1,9 +1,12 @@
 """What a libvirt has: read before something new is defined in it."""
 
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_interface
 
+from kvmlab.spec.network import Reservation
+from kvmlab.topology import GuestNic
 from kvmlab.virt import domain_xml
 from kvmlab.virt.connection import Connection
 
@@ -22,6 +25,10 @@ class NetworkFacts:
         Whether it is started.
     subnets
         Subnets of its ``<ip>`` elements, IPv4 and IPv6.
+    dhcp_subnet
+        The IPv4 subnet in which it gives out addresses; None without DHCP.
+    reservations
+        Fixed addresses in its DHCP.
     """
 
     name: str
@@ -29,18 +36,31 @@ class NetworkFacts:
     forward: str
     is_active: bool
     subnets: tuple[IPv4Network | IPv6Network, ...]
+    dhcp_subnet: IPv4Network | None = None
+    reservations: tuple[Reservation, ...] = ()
 
 
 def network_facts(xml: str, *, is_active: bool) -> NetworkFacts:
     """Read the facts of a network from its XML."""
     root = ET.fromstring(xml)
     bridge, forward = root.find("./bridge"), root.find("./forward")
+    served = [_subnet(ip) for ip in root.iterfind("./ip") if ip.find("./dhcp/range") is not None]
     return NetworkFacts(
         name=root.findtext("./name", ""),
         bridge="" if bridge is None else bridge.get("name", ""),
         forward="" if forward is None else forward.get("mode", "nat"),
         is_active=is_active,
         subnets=tuple(_subnet(element) for element in root.iterfind("./ip")),
+        dhcp_subnet=next((subnet for subnet in served if isinstance(subnet, IPv4Network)), None),
+        reservations=reservations(root),
+    )
+
+
+def reservations(network: ET.Element) -> tuple[Reservation, ...]:
+    """Return the fixed addresses in a ``<network>`` element."""
+    hosts = network.iterfind("./ip/dhcp/host[@mac]")
+    return tuple(
+        Reservation(mac=h.get("mac", ""), name=h.get("name", ""), address=h.get("ip", "")) for h in hosts
     )
 
 
@@ -61,3 +81,17 @@ def domain_macs(connection: Connection) -> dict[str, list[str]]:
     """Return the MAC addresses of every domain, by name."""
     with connection.translated("list the domains") as vir:
         return {d.name(): domain_xml.interface_macs(d.XMLDesc(0)) for d in vir.listAllDomains()}
+
+
+def with_bridges(nics: Iterable[GuestNic], bridges: Mapping[str, str]) -> Iterator[GuestNic]:
+    """Yield the NICs, each with the bridge of its network.
+
+    Parameters
+    ----------
+    nics
+        NICs, as :meth:`kvmlab.virt.domain.Domain.nics` returns them.
+    bridges
+        Bridges by name of the network.
+    """
+    for nic in nics:
+        yield replace(nic, bridge=nic.bridge or bridges.get(nic.network, ""))

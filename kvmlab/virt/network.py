@@ -10,6 +10,7 @@ import libvirt
 from kvmlab._repr import Table
 from kvmlab.errors import Timeout
 from kvmlab.spec.network import Reservation
+from kvmlab.virt import inventory
 from kvmlab.virt.connection import Connection
 
 
@@ -103,25 +104,25 @@ class Network:
 
         Same as ``virsh net-update NAME add ip-dhcp-host '<host …/>' --live --config``.
         """
+        with self._connection.translated(f"reserve {reservation.address} in network {self.name!r}"):
+            self._update(libvirt.VIR_NETWORK_UPDATE_COMMAND_ADD_LAST, reservation)
+
+    def release(self, reservation: Reservation) -> None:
+        """Take a fixed address back; same as ``virsh net-update NAME delete ip-dhcp-host …``."""
+        with self._connection.translated(f"release {reservation.address} in network {self.name!r}"):
+            self._update(libvirt.VIR_NETWORK_UPDATE_COMMAND_DELETE, reservation)
+
+    def _update(self, command: int, reservation: Reservation) -> None:
         host = ET.Element("host", mac=reservation.mac, name=reservation.name, ip=reservation.address)
         flags = libvirt.VIR_NETWORK_UPDATE_AFFECT_CONFIG
-        with self._connection.translated(f"reserve {reservation.address} in network {self.name!r}"):
-            if self.vir.isActive():
-                flags |= libvirt.VIR_NETWORK_UPDATE_AFFECT_LIVE
-            self.vir.update(
-                libvirt.VIR_NETWORK_UPDATE_COMMAND_ADD_LAST,
-                libvirt.VIR_NETWORK_SECTION_IP_DHCP_HOST,
-                -1,
-                ET.tostring(host, encoding="unicode"),
-                flags,
-            )
+        if self.vir.isActive():
+            flags |= libvirt.VIR_NETWORK_UPDATE_AFFECT_LIVE
+        section = libvirt.VIR_NETWORK_SECTION_IP_DHCP_HOST
+        self.vir.update(command, section, -1, ET.tostring(host, encoding="unicode"), flags)
 
     def reservations(self) -> tuple[Reservation, ...]:
         """Return the fixed addresses of the network."""
-        hosts = ET.fromstring(self.xml()).iterfind("./ip/dhcp/host[@mac]")
-        return tuple(
-            Reservation(mac=h.get("mac", ""), name=h.get("name", ""), address=h.get("ip", "")) for h in hosts
-        )
+        return inventory.reservations(ET.fromstring(self.xml()))
 
     def leases(self) -> Table[Lease]:
         """Return the leases; same as ``virsh net-dhcp-leases NAME``."""

@@ -38,7 +38,7 @@ class TemplateKey:
     Attributes
     ----------
     image, machine, accelerator
-        Digest of the guest image, machine type, ``kvm`` or ``tcg``.
+        Digest of the files that it boots, machine type, ``kvm`` or ``tcg``.
     memory_mib, vcpus
         Size of the guest.
     qemu
@@ -169,8 +169,8 @@ def _save(domain: Any, template: Template) -> None:
     partial.replace(template.state)
 
 
-def resume(domain: Any, template: Template) -> None:
-    """Load the template's state into a domain that was started with its ``clone_args``.
+def load(domain: Any, template: Template) -> None:
+    """Load the template's state into a paused domain that was started with its ``clone_args``.
 
     Raises
     ------
@@ -180,7 +180,6 @@ def resume(domain: Any, template: Template) -> None:
     qmp(domain, "migrate-set-capabilities", capabilities=_IGNORE_SHARED)
     qmp(domain, "migrate-incoming", uri=f"exec:cat {shlex.quote(str(template.state))}")
     _wait_for_migration(domain)
-    qmp(domain, "cont")
 
 
 def _wait_for_migration(domain: Any) -> None:

@@ -4,19 +4,20 @@ Each function describes one thing; nothing is run here. The tests run every
 command in a lab.
 """
 
-from kvmlab.explain.command import Command, Explanation
-from kvmlab.explain.domain import explain_domain, explain_interface
-from kvmlab.explain.forward import PortForward, explain_port_forward, explain_port_forward_end
-from kvmlab.explain.network import explain_network, explain_network_by_hand
+from kvmlab.commands.command import Command, Explanation
+from kvmlab.commands.domain import explain_domain, explain_interface
+from kvmlab.commands.explain import explain
+from kvmlab.commands.forward import explain_port_forward, explain_port_forward_end
+from kvmlab.commands.network import explain_by_hand, explain_network
 
 __all__ = [
     "Command",
     "Explanation",
-    "PortForward",
+    "explain",
     "explain_domain",
     "explain_interface",
     "explain_network",
-    "explain_network_by_hand",
+    "explain_by_hand",
     "explain_port_forward",
     "explain_port_forward_end",
 ]

@@ -1,21 +1,19 @@
 """A domain and its NICs."""
 
-from kvmlab.explain.command import Command, Explanation
-from kvmlab.spec.domain import DomainSpec
+from kvmlab.commands.command import Command, Explanation
 from kvmlab.spec.interface import InterfaceSpec
 
 
-def explain_domain(spec: DomainSpec, *, xml: str) -> Explanation:
+def explain_domain(name: str, *, xml: str) -> Explanation:
     """Return the commands that give a real host this domain.
 
     Parameters
     ----------
-    spec
-        The domain.
+    name
+        Name of the domain.
     xml
         Its XML, as :meth:`kvmlab.spec.domain.DomainSpec.to_xml` prints it.
     """
-    name = spec.name
     commands = [
         Command(
             ("virsh", "define", "/dev/stdin"), "Give libvirt the description; nothing runs yet", stdin=xml

@@ -8,58 +8,16 @@ before its chains in the ``filter`` table that iptables manages, or, as libvirt
 10.4 and newer may write rules itself, in its table ``libvirt_network``.
 """
 
-from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Literal
 
 from kvmlab.errors import SpecError
-from kvmlab.explain.command import Command, Explanation
+from kvmlab.commands.command import Command, Explanation
+from kvmlab.spec.forward import PortForward
 from kvmlab.spec.network import NetworkSpec
 
 #: What libvirt writes firewall rules with: ``firewall_backend`` in its network.conf.
 Backend = Literal["iptables", "nftables"]
-PORT_LIMIT = 65535
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PortForward:
-    """A port of the host that leads to a guest.
-
-    Parameters
-    ----------
-    port
-        Port of the host, 1 to 65535.
-    address
-        IPv4 address of the guest.
-    guest_port
-        Port of the guest, 1 to 65535.
-    protocol
-        ``tcp`` or ``udp``.
-
-    Raises
-    ------
-    SpecError
-        If something is malformed.
-    """
-
-    port: int
-    address: str
-    guest_port: int
-    protocol: Literal["tcp", "udp"] = "tcp"
-
-    def __post_init__(self) -> None:
-        for port in (self.port, self.guest_port):
-            if not 1 <= port <= PORT_LIMIT:
-                raise SpecError(f"port {port} is impossible", hint=f"1 to {PORT_LIMIT}")
-        if self.protocol not in ("tcp", "udp"):
-            raise SpecError(f"protocol {self.protocol!r} has no ports that are forwarded", hint="tcp or udp")
-
-    @property
-    def table(self) -> str:
-        """Name of its nftables table."""
-        return f"forward-{self.protocol}-{self.port}"
-
-
 def explain_port_forward(network: NetworkSpec, forward: PortForward, *, backend: Backend) -> Explanation:
     """Return the commands that lead a port of the host to a guest.
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network
 
 from kvmlab.errors import SpecError
-from kvmlab.explain.command import Command, Explanation
+from kvmlab.commands.command import Command, Explanation
 from kvmlab.spec.network import NetworkSpec, Reservation
 
 
@@ -46,7 +46,7 @@ def _start_comment(spec: NetworkSpec) -> str:
     return f"Start it: libvirt makes the bridge, dnsmasq{rules}"
 
 
-def explain_network_by_hand(spec: NetworkSpec, *, reservations: Sequence[Reservation] = ()) -> Explanation:
+def explain_by_hand(spec: NetworkSpec, *, reservations: Sequence[Reservation] = ()) -> Explanation:
     """Return the commands that make the same network without libvirt.
 
     Parameters

@@ -1,29 +1,31 @@
-"""The lab: a KVM host of your own, with a LAN and an internet around it."""
+"""A running lab: the object that a notebook holds."""
 
-import hashlib
 import re
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from ipaddress import ip_network
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, overload
 
 from kvmlab import _paths, image
-from kvmlab._progress import Progress, shown
+from kvmlab._progress import Progress, Silent, shown
 from kvmlab._repr import Table
 from kvmlab._run import LocalRunner
-from kvmlab.errors import LabError, SpecError
-from kvmlab.host import client, namespaces, world
+from kvmlab.errors import SpecError
+from kvmlab.host import client, firewall, namespaces, world
+from kvmlab.host.firewall import Rule
 from kvmlab.host.links import NetworkState
-from kvmlab.spec import addressing
+from kvmlab.lab import definition
+from kvmlab.lab.definition import Surroundings
 from kvmlab.spec.domain import DomainSpec
 from kvmlab.spec.network import NetworkSpec
+from kvmlab.topology import GuestNic
 from kvmlab.virt import inventory
-from kvmlab.virt.accelerator import accelerator
+from kvmlab.virt.accelerator import Accelerator, accelerator
 from kvmlab.virt.connection import Connection
 from kvmlab.virt.domain import Domain
+from kvmlab.virt.inventory import NetworkFacts
 from kvmlab.virt.network import Network
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
@@ -37,30 +39,11 @@ class DaemonState:
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class LabInfo:
-    """A row of ``kvmlab ls``.
-
-    Attributes
-    ----------
-    name
-        Name of the lab.
-    pid
-        Its outermost process; ending it ends the lab.
-    uri
-        URI for ``virsh -c`` and any other client of libvirt.
-    state
-        ``running``, or ``degraded`` when one of its daemons ended.
-    """
-
-    name: str
-    pid: int
-    uri: str
-    state: str
-
-
 class Lab:
     """A running lab; made by :meth:`start` or :meth:`attach`.
+
+    Its hosts run commands: ``lab.host`` (the KVM host), ``lab.switch``,
+    ``lab.router``, ``lab.pc`` and ``lab.internet``.
 
     Parameters
     ----------
@@ -98,12 +81,12 @@ class Lab:
             If a lab of that name runs.
         HostError
             If this machine does not allow it; `kvmlab doctor` says why.
+
+        Notes
+        -----
+        Same as ``kvmlab up NAME``.
         """
-        if not _NAME.fullmatch(name):
-            raise SpecError(
-                f"lab name {name!r} is not allowed",
-                hint="use 1 to 32 lower-case letters, digits and hyphens, such as 'nat-1'",
-            )
+        check_lab_name(name)
         with shown(progress, f"lab {name}") as steps:
             namespaces.start(lab_dir(name), _paths.cache_dir() / "libvirt", steps)
         return cls(name)
@@ -117,10 +100,11 @@ class Lab:
         LabError
             If no lab of that name runs.
         """
+        check_lab_name(name)
         return cls(name)
 
     def __repr__(self) -> str:
-        return f"Lab({self.name!r}, {self.uri})"
+        return f"Lab({self.name!r}, {self.accelerator})"
 
     def __enter__(self) -> "Lab":
         return self
@@ -131,7 +115,7 @@ class Lab:
         self.stop()
 
     def stop(self) -> None:
-        """End the lab: one process ends, and all that it held is gone.
+        """End the lab: one process ends, and all that it held is gone; same as ``kvmlab down NAME``.
 
         Raises
         ------
@@ -144,7 +128,7 @@ class Lab:
     @property
     def uri(self) -> str:
         """URI for ``virsh -c`` and any other client of libvirt on this machine."""
-        return f"qemu+unix:///system?socket={self.path}/run/libvirt/libvirt-sock"
+        return lab_uri(self.path)
 
     @property
     def vir(self) -> Any:
@@ -154,16 +138,44 @@ class Lab:
     @property
     def accelerator(self) -> str:
         """What guests run on: ``kvm``, or ``tcg`` (emulation)."""
-        return accelerator().name
+        return self._accelerator().name
+
+    def _accelerator(self) -> Accelerator:
+        with shown(None, "accelerator", lasting=False) as steps:
+            return accelerator(progress=steps)
 
     def daemons(self) -> Table[DaemonState]:
         """Return the lab's daemons and whether they run."""
         return Table([DaemonState(**row) for row in client.request(self.path, op="daemons")])
 
+    def places(self) -> Table[world.Place]:
+        """Return the addresses of the emulated world and what answers there."""
+        return Table(world.places())
+
     def network_state(self, hosts: Sequence[str] = world.HOSTS) -> dict[str, NetworkState]:
         """Return links, addresses, routes and neighbours of the lab's hosts, read through netlink."""
         found = client.request(self.path, op="state", hosts=list(hosts))
         return {host: NetworkState.from_dict(state) for host, state in found.items()}
+
+    def firewall_rules(self) -> Table[Rule]:
+        """Return the firewall rules of the KVM host, libvirt's among them.
+
+        Same as ``nft list ruleset`` and ``iptables-save``.
+        """
+        return Table(firewall.read_rules(self.host))
+
+    def networks_state(self) -> Table[NetworkFacts]:
+        """Return what libvirt knows of each network; same as ``virsh net-list --all``."""
+        return Table(facts for _, facts in sorted(inventory.networks(self._connection).items()))
+
+    def guest_nics(self) -> Table[GuestNic]:
+        """Return the NICs of all guests, as libvirt and the guests themselves tell it.
+
+        Same as ``virsh domiflist`` for each domain, and ``ip address`` in each guest.
+        """
+        bridges = {facts.name: facts.bridge for facts in self.networks_state()}
+        rows = _at_once([domain.nics for domain in self.domains()])
+        return Table(inventory.with_bridges((nic for nics in rows for nic in nics), bridges))
 
     @overload
     def define(self, spec: NetworkSpec) -> Network: ...
@@ -179,45 +191,19 @@ class Lab:
         ------
         SpecError
             If it clashes with what the lab has: a name, a subnet, a bridge, a MAC address.
+        ImageError
+            If a domain has no image to boot.
         LibvirtError
             If libvirt refuses it.
         """
         if isinstance(spec, NetworkSpec):
-            return self._define_network(spec)
-        return self._define_domain(spec)
-
-    def _define_network(self, spec: NetworkSpec) -> Network:
-        present = inventory.networks(self._connection)
-        if spec.name in present:
-            raise SpecError(f"network {spec.name!r} exists already", hint="undefine() it first")
-        spec.check_against(present, reserved={"the LAN": ip_network(world.LAN_SUBNET)})
-        with self._connection.translated(f"define network {spec.name!r}") as vir:
-            vir.networkDefineXML(spec.to_xml())
-        return self.network(spec.name)
-
-    def _define_domain(self, spec: DomainSpec) -> Domain:
-        present = inventory.domain_macs(self._connection)
-        if spec.name in present:
-            raise SpecError(f"domain {spec.name!r} exists already", hint="undefine() it first")
-        full = self._with_macs(spec)
-        addressing.check_macs(full, present)
-        guest = image.find_image()
+            definition.define_network(self._connection, spec)
+            return self.network(spec.name)
         log = self.path / "guests" / f"{spec.name}.log"
-        xml = full.to_xml(lab=self.name, accelerator=self.accelerator, image=guest, console_log=str(log))
-        with self._connection.translated(f"define domain {spec.name!r}") as vir:
-            vir.defineXML(xml)
-        self._reserve(full)
+        own_image = image.find_image() if spec.boot is None else None
+        around = Surroundings(self.name, self._accelerator(), own_image, str(log))
+        definition.define_domain(self._connection, spec, around)
         return self.domain(spec.name)
-
-    def _with_macs(self, spec: DomainSpec) -> DomainSpec:
-        filled = tuple(
-            replace(interface, mac=interface.mac or addressing.mac_for(self.name, spec.name, index))
-            for index, interface in enumerate(spec.interfaces)
-        )
-        return replace(spec, interfaces=filled)
-
-    def _reserve(self, spec: DomainSpec) -> None:
-        pass
 
     def network(self, name: str) -> Network:
         """Return the network of that name."""
@@ -225,12 +211,7 @@ class Lab:
 
     def domain(self, name: str) -> Domain:
         """Return the domain of that name."""
-        return Domain(
-            self._connection,
-            name,
-            templates=_paths.cache_dir() / "templates",
-            image_digest=image.find_image().digest,
-        )
+        return Domain(self._connection, name, templates=_paths.cache_dir() / "templates")
 
     def networks(self) -> list[Network]:
         """Return the networks of the lab, by name."""
@@ -241,9 +222,27 @@ class Lab:
         return [self.domain(name) for name in sorted(inventory.domain_macs(self._connection))]
 
 
-def lab_dir(name: str) -> Path:
-    """Return the directory of a lab."""
-    return labs_dir() / name
+def _at_once(actions: Sequence[Callable[[], Iterable[GuestNic]]]) -> list[Iterable[GuestNic]]:
+    """Ask several guests at the same time: each takes some hundredths of a second."""
+    if not actions:
+        return []
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        return list(pool.map(lambda action: action(), actions))
+
+
+def check_lab_name(name: str) -> None:
+    """Refuse a name that no lab can have.
+
+    Raises
+    ------
+    SpecError
+        Saying what is allowed.
+    """
+    if not _NAME.fullmatch(name):
+        raise SpecError(
+            f"lab name {name!r} is not allowed",
+            hint="use 1 to 32 lower-case letters, digits and hyphens, such as 'nat-1'",
+        )
 
 
 def labs_dir() -> Path:
@@ -251,21 +250,43 @@ def labs_dir() -> Path:
     return _paths.state_dir() / "labs"
 
 
-def start_all(domains: Iterable[Domain], *, instant: bool = True) -> None:
-    """Start several domains at once and wait until all are ready."""
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda domain: domain.start(instant=instant).wait_until_ready(), domains))
+def lab_dir(name: str) -> Path:
+    """Return the directory of a lab."""
+    return labs_dir() / name
 
 
-def list_labs() -> Table[LabInfo]:
-    """Return the labs of this user that run; directories of dead ones are removed."""
-    namespaces.discard_dead(labs_dir())
-    found = sorted(path for path in labs_dir().glob("*/") if namespaces.is_alive(path))
-    return Table([_info(path) for path in found])
+def lab_uri(path: Path) -> str:
+    """Return the libvirt URI of the lab with this directory."""
+    return f"qemu+unix:///system?socket={path}/run/libvirt/libvirt-sock"
 
 
-def _info(path: Path) -> LabInfo:
-    daemons = client.request(path, op="daemons")
-    state = "running" if all(d["state"] == "running" for d in daemons) else "degraded"
-    uri = f"qemu+unix:///system?socket={path}/run/libvirt/libvirt-sock"
-    return LabInfo(path.name, client.outer_pid(client.init_pid(path)), uri, state)
+def start_all(domains: Iterable[Domain], *, instant: bool = True, progress: Progress | None = None) -> None:
+    """Start several domains at the same time; return when every NIC has an IPv4 address.
+
+    Parameters
+    ----------
+    domains
+        Domains that are shut off.
+    instant
+        See :meth:`Domain.start`.
+    progress
+        Told the steps; by default they show in the cell or the terminal.
+
+    Raises
+    ------
+    KvmlabError
+        The first error of any of them; the others are started all the same.
+    """
+    found = list(domains)
+    with shown(progress, f"guests {', '.join(domain.name for domain in found)}") as steps:
+        steps.step("starting", done=0.0)
+        with ThreadPoolExecutor(max_workers=max(1, len(found))) as pool:
+            waiting = [pool.submit(_start_one, domain, instant=instant) for domain in found]
+            for count, _one in enumerate(as_completed(waiting), 1):
+                steps.step(f"{count} of {len(found)} started", done=count / len(found))
+        for one in waiting:
+            one.result()
+
+
+def _start_one(domain: Domain, *, instant: bool) -> None:
+    domain.start(instant=instant, progress=Silent()).wait_until_ready()

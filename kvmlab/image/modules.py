@@ -1,0 +1,120 @@
+"""The kernel modules of an image: which to keep, and those of the first boot stage."""
+
+import lzma
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from kvmlab._run import LocalRunner
+from kvmlab.errors import ImageError
+from kvmlab.image import recipe
+
+#: Endings of packed modules and what unpacks them (the kernel's MODULE_COMPRESS).
+_PACKINGS = (".xz", ".zst", ".gz")
+
+
+def module_path(file: str) -> str:
+    """Return a module's path without ``kernel/`` and endings.
+
+    Examples
+    --------
+    >>> module_path("kernel/drivers/net/tun.ko.xz")
+    'drivers/net/tun'
+    """
+    return file.removeprefix("kernel/").split(".ko")[0]
+
+
+def read_dependencies(text: str) -> dict[str, list[str]]:
+    """Read ``modules.dep`` (modules.dep(5)): each module with all that it depends on.
+
+    Examples
+    --------
+    >>> read_dependencies("kernel/net/tls.ko: kernel/lib/crc.ko\\n")
+    {'net/tls': ['lib/crc']}
+    """
+    lines = (line.split(":", 1) for line in text.splitlines() if ":" in line)
+    return {module_path(name): [module_path(other) for other in others.split()] for name, others in lines}
+
+
+def keep_selected(folder: Path, version: str) -> Mapping[str, Sequence[str]]:
+    """Unpack the modules that an image keeps, delete the others, write the index anew.
+
+    Parameters
+    ----------
+    folder
+        Has the modules in ``lib/modules/VERSION``.
+    version
+        Of the kernel.
+
+    Returns
+    -------
+    Mapping
+        The dependencies of the modules that are left.
+
+    Raises
+    ------
+    ImageError
+        If the kernel came without modules.
+    kvmlab.errors.CommandError
+        If ``depmod`` or an unpacker fails.
+    """
+    home = folder / "lib/modules" / version
+    _depmod(folder, version)
+    found = read_dependencies((home / "modules.dep").read_text(encoding="utf-8"))
+    if not found:
+        raise ImageError(f"kernel {version} came without modules")
+    kept = recipe.select_modules(found)
+    for path in sorted((home / "kernel").rglob("*.ko*")):
+        if module_path(path.relative_to(home).as_posix()) in kept:
+            _unpack(path)
+        else:
+            path.unlink()
+    _depmod(folder, version)
+    return {name: found[name] for name in kept}
+
+
+def _depmod(folder: Path, version: str) -> None:
+    LocalRunner().run(["depmod", "--basedir", str(folder), version], timeout_s=300)
+
+
+def _unpack(path: Path) -> None:
+    if path.suffix not in _PACKINGS:
+        return
+    target = path.with_suffix("")
+    if path.suffix == ".xz":
+        with lzma.open(path) as packed, target.open("wb") as stream:
+            shutil.copyfileobj(packed, stream)
+    else:
+        program = "zstd" if path.suffix == ".zst" else "gzip"
+        LocalRunner().run([program, "--decompress", "--force", "--quiet", str(path)])
+    path.unlink(missing_ok=True)
+
+
+def load_order(names: Iterable[str], dependencies: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return modules and all that they depend on, each after its own dependencies.
+
+    Parameters
+    ----------
+    names
+        Names as ``modprobe`` takes them; those that the kernel has built in are left out.
+    dependencies
+        Paths of modules and what each depends on.
+
+    Examples
+    --------
+    >>> load_order(["tls", "built_in"], {"net/tls": ["lib/crc"], "lib/crc": []})
+    ['lib/crc', 'net/tls']
+    """
+    by_name = {Path(path).name.replace("-", "_"): path for path in dependencies}
+    ordered: dict[str, None] = {}
+
+    def add(path: str) -> None:
+        for other in dependencies[path]:
+            if other not in ordered:
+                add(other)
+        ordered[path] = None
+
+    for name in names:
+        if name in by_name:
+            add(by_name[name])
+    return list(ordered)

@@ -1,0 +1,121 @@
+"""Descriptions become definitions: checked against what the lab has, then given to libvirt."""
+
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Network, ip_network
+
+from kvmlab.errors import LibvirtError, SpecError
+from kvmlab.host import world
+from kvmlab.image import Image
+from kvmlab.spec import addressing
+from kvmlab.spec.domain import DomainSpec
+from kvmlab.spec.interface import InterfaceSpec
+from kvmlab.spec.network import NetworkSpec, Reservation
+from kvmlab.virt import inventory
+from kvmlab.virt.accelerator import Accelerator
+from kvmlab.virt.connection import Connection
+from kvmlab.virt.network import Network
+
+#: Subnets of the emulated world, by what uses them.
+RESERVED = {
+    "the LAN": ip_network(world.LAN_SUBNET),
+    "the LAN (IPv6)": ip_network(world.LAN_SUBNET6),
+    "the provider's network": ip_network(world.PROVIDER_SUBNET),
+    "the provider's network (IPv6)": ip_network(world.PROVIDER_SUBNET6),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a domain is defined with beside its description.
+
+    Attributes
+    ----------
+    lab
+        Name of the lab; MAC addresses and UUIDs follow from it.
+    accelerator
+        What guests run on.
+    image
+        Guest image that they boot.
+    console_log
+        File that the serial console is also written to.
+    """
+
+    lab: str
+    accelerator: Accelerator
+    image: Image | None
+    console_log: str
+
+
+def define_network(connection: Connection, spec: NetworkSpec) -> None:
+    """Define a network; see :meth:`kvmlab.Lab.define`."""
+    present = inventory.networks(connection)
+    if spec.name in present:
+        raise SpecError(f"network {spec.name!r} exists already", hint="undefine() it first")
+    spec.check_against(present, reserved=RESERVED)
+    with connection.translated(f"define network {spec.name!r}") as vir:
+        vir.networkDefineXML(spec.to_xml())
+
+
+def complete(lab: str, spec: DomainSpec) -> DomainSpec:
+    """Return the description with a MAC address for each NIC."""
+    filled = (
+        replace(nic, mac=nic.mac or addressing.mac_for(lab, spec.name, index))
+        for index, nic in enumerate(spec.interfaces)
+    )
+    return replace(spec, interfaces=tuple(filled))
+
+
+def define_domain(connection: Connection, spec: DomainSpec, around: Surroundings) -> None:
+    """Define a domain and reserve its addresses; see :meth:`kvmlab.Lab.define`.
+
+    If something is refused half-way, what was made is taken back.
+    """
+    present = inventory.domain_macs(connection)
+    if spec.name in present:
+        raise SpecError(f"domain {spec.name!r} exists already", hint="undefine() it first")
+    full = complete(around.lab, spec)
+    addressing.check_macs(full, present)
+    networks = inventory.networks(connection)
+    for nic in full.interfaces:
+        _check_network(full, nic, networks)
+    xml = full.to_xml(
+        lab=around.lab,
+        accelerator=around.accelerator.name,
+        cpu_model=around.accelerator.cpu_model,
+        image=around.image,
+        console_log=around.console_log,
+    )
+    wanted = _reservations(full, networks)
+    made: list[tuple[Network, Reservation]] = []
+    try:
+        for name, reservation in wanted:
+            network = Network(connection, name)
+            network.reserve(reservation)
+            made.append((network, reservation))
+        with connection.translated(f"define domain {spec.name!r}") as vir:
+            vir.defineXML(xml)
+    except LibvirtError:
+        for network, reservation in made:
+            network.release(reservation)
+        raise
+
+
+def _check_network(
+    spec: DomainSpec, nic: InterfaceSpec, networks: dict[str, inventory.NetworkFacts]
+) -> None:
+    if nic.network is not None and nic.network not in networks:
+        known = ", ".join(sorted(networks)) or "none"
+        raise SpecError(
+            f"domain {spec.name!r}: there is no network {nic.network!r} in this lab",
+            hint=f"define it first; there are: {known}",
+        )
+
+
+def _reservations(
+    spec: DomainSpec, networks: dict[str, inventory.NetworkFacts]
+) -> list[tuple[str, Reservation]]:
+    subnets: dict[str, IPv4Network] = {
+        name: facts.dhcp_subnet for name, facts in networks.items() if facts.dhcp_subnet is not None
+    }
+    taken = {name: [r.address for r in facts.reservations] for name, facts in networks.items()}
+    return addressing.reservations_for(spec, subnets, taken=taken)

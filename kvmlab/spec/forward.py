@@ -1,0 +1,49 @@
+"""A port of the host that leads to a guest."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from kvmlab.errors import SpecError
+from kvmlab.spec import _checks
+
+PORT_LIMIT = 65535
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortForward:
+    """A port of the host that leads to a guest.
+
+    Parameters
+    ----------
+    port
+        Port of the host, 1 to 65535.
+    address
+        IPv4 address of the guest.
+    guest_port
+        Port of the guest, 1 to 65535.
+    protocol
+        ``tcp`` or ``udp``.
+
+    Raises
+    ------
+    SpecError
+        If something is malformed.
+    """
+
+    port: int
+    address: str
+    guest_port: int
+    protocol: Literal["tcp", "udp"] = "tcp"
+
+    def __post_init__(self) -> None:
+        for port in (self.port, self.guest_port):
+            if not 1 <= port <= PORT_LIMIT:
+                raise SpecError(f"port {port} is impossible", hint=f"1 to {PORT_LIMIT}")
+        if self.protocol not in ("tcp", "udp"):
+            raise SpecError(f"protocol {self.protocol!r} has no ports that are forwarded", hint="tcp or udp")
+        _checks.check_ipv4(self.address)
+
+    @property
+    def table(self) -> str:
+        """Name of its nftables table."""
+        return f"forward-{self.protocol}-{self.port}"

@@ -1,0 +1,181 @@
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from test_observe import RecordedLab, recorded_nics, taken
+
+from kvmlab.drawing import draw
+from kvmlab.errors import ExecutableNotFound, SpecError
+from kvmlab.host.links import NetworkState
+from kvmlab.topology import Edge, Node, Topology
+
+DATA = Path(__file__).parent / "data/drawing"
+SVG = "{http://www.w3.org/2000/svg}"
+
+needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="dot is not installed: run `make setup`")
+
+
+def elements(topology: Topology) -> dict[str, ET.Element]:
+    """Drawn nodes, boxes and edges by their graphviz names."""
+    root = ET.fromstring(draw(topology).svg)
+    return {group.findtext(f"{SVG}title", ""): group for group in root.iter(f"{SVG}g")}
+
+
+def texts(element: ET.Element) -> list[str]:
+    return [text.text or "" for text in element.iter(f"{SVG}text")]
+
+
+def lab_with_guests(count: int) -> RecordedLab:
+    lab = RecordedLab()
+    lab.nics = tuple(
+        replace(nic, domain=f"vm{guest}", tap="")
+        for guest in range(1, count + 1)
+        for nic in recorded_nics()[:2]
+    )
+    return lab
+
+
+def test_the_source_of_a_picture_is_the_same_on_every_machine() -> None:
+    assert draw(taken()).source == (DATA / "nat.dot").read_text(encoding="utf-8")
+
+
+@needs_dot
+def test_the_same_topology_is_the_same_picture() -> None:
+    assert draw(taken()).svg == draw(taken()).svg
+
+
+@needs_dot
+def test_every_line_of_every_node_is_in_the_picture() -> None:
+    topology = taken()
+    root = ET.fromstring(draw(topology).svg)
+    drawn = [text.strip() for text in texts(root)]
+
+    missing = [line for node in topology.nodes for line in (node.label, *node.lines) if line not in drawn]
+
+    assert missing == []
+
+
+@needs_dot
+def test_every_edge_is_in_the_picture() -> None:
+    topology = taken()
+
+    drawn = [name for name in elements(topology) if "->" in name]
+
+    assert len([name for name in drawn if not name.startswith("guest/vm1->guest/vm2")]) == len(topology.edges)
+
+
+@needs_dot
+def test_a_notebook_gets_svg_and_text() -> None:
+    topology = taken()
+
+    bundle = draw(topology)._repr_mimebundle_()
+
+    assert bundle["image/svg+xml"].startswith("<svg ")
+    assert bundle["text/plain"] == str(topology)
+
+
+@needs_dot
+def test_a_picture_has_paper_below_it_and_fits_the_page() -> None:
+    root = ET.fromstring(draw(taken()).svg)
+
+    paper = root.find(f"{SVG}rect")
+    assert paper is not None
+    assert (paper.get("width"), paper.get("fill")) == ("100%", "#ffffff")
+    assert int(root.get("width", "0")) <= 900
+    assert root.get("style") == "max-width:100%;height:auto"
+
+
+@needs_dot
+@pytest.mark.parametrize("state", ["down", "missing"])
+def test_what_carries_nothing_is_red_and_dashed(state: str) -> None:
+    nodes = (Node("a", "tap", "a"), Node("b", "bridge", "b"))
+
+    (path,) = elements(Topology(nodes, (Edge("a", "b", "cut", state),)))["a->b"].iter(f"{SVG}path")
+
+    assert (path.get("stroke"), path.get("stroke-dasharray") is not None) == ("#cf222e", True)
+
+
+@needs_dot
+def test_what_carries_frames_is_neither_red_nor_dashed() -> None:
+    nodes = (Node("a", "tap", "a"), Node("b", "bridge", "b"))
+
+    (path,) = elements(Topology(nodes, (Edge("a", "b"),)))["a->b"].iter(f"{SVG}path")
+
+    assert (path.get("stroke"), path.get("stroke-dasharray")) == ("#57606a", None)
+
+
+@needs_dot
+def test_a_node_that_is_down_says_so() -> None:
+    element = elements(Topology((Node("a", "uplink", "enp1s0", state="down"),)))["a"]
+
+    assert texts(element) == ["enp1s0", "down"]
+
+
+@needs_dot
+def test_guests_keep_their_order_from_left_to_right() -> None:
+    drawn = elements(taken(lab_with_guests(3)))
+
+    left = [float(next(drawn[f"guest/vm{i}"].iter(f"{SVG}text")).get("x", "0")) for i in (1, 2, 3)]
+    assert left == sorted(left)
+
+
+@needs_dot
+def test_many_guests_are_drawn_from_top_to_bottom() -> None:
+    drawn = elements(taken(lab_with_guests(6)))
+
+    heads = [next(drawn[f"guest/vm{i}"].iter(f"{SVG}text")) for i in range(1, 7)]
+    tops = [float(head.get("y", "0")) for head in heads]
+    assert len({head.get("x") for head in heads}) == 1
+    assert tops == sorted(tops)
+
+
+@needs_dot
+@pytest.mark.parametrize("name", ["<b>&\"'", "a:b", "a\\b", "größe", "{x|y}", "n\\n"])
+def test_any_name_can_be_drawn(name: str) -> None:
+    nodes = (
+        Node("host", "host", name, (name,)),
+        Node(f"guest/{name}", "guest", name, parent="host"),
+        Node(f"guest/{name}/nic0", "nic", name, (name,), parent=f"guest/{name}"),
+        Node("tap", "tap", name, parent="host"),
+    )
+
+    root = ET.fromstring(draw(Topology(nodes, (Edge(f"guest/{name}/nic0", "tap", name),))).svg)
+
+    assert len([text for text in texts(root) if text.strip() == name]) == 7
+
+
+@needs_dot
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [("a.svg", b"<svg "), ("a.png", b"\x89PNG"), ("a.pdf", b"%PDF"), ("a.dot", b"digraph ")],
+)
+def test_a_picture_is_saved_in_the_format_of_its_name(tmp_path: Path, name: str, start: bytes) -> None:
+    path = draw(taken()).save(tmp_path / name)
+
+    assert path.read_bytes().startswith(start)
+
+
+def test_an_unknown_format_is_refused_before_a_file_is_made(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"cannot draw 'a\.gif'") as caught:
+        draw(taken()).save(tmp_path / "a.gif")
+
+    assert ".svg, .png" in caught.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_machine_without_dot_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+
+    with pytest.raises(ExecutableNotFound, match="program 'dot' is not installed") as caught:
+        _ = draw(taken()).svg
+
+    assert "apt-get install graphviz" in caught.value.hint
+
+
+def test_a_lab_that_has_nothing_yet_is_drawn() -> None:
+    lab = RecordedLab(nics=(), networks=(), rules=())
+    lab.states["host"] = NetworkState()
+
+    assert "KVM host" in draw(taken(lab)).source
