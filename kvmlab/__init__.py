@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     __version__: str
-    from kvmlab.doctor import examine as doctor
+    from kvmlab.commands import explain, explain_by_hand
+    from kvmlab.doctor import examine
     from kvmlab.drawing import draw
     from kvmlab.errors import KvmlabError
-    from kvmlab.commands import explain, explain_by_hand
     from kvmlab.image import build_image
     from kvmlab.lab import Lab, list_labs, start_all
     from kvmlab.measure.compare import compare

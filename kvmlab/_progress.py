@@ -66,7 +66,9 @@ class _Terminal:
         if self._bars is None:
             self._bars, self._task = self._started()
         total = None if done is None else 1.0
-        self._bars.update(self._task, description=f"{self._title}: {text}", total=total, completed=done or 0.0)
+        self._bars.update(
+            self._task, description=f"{self._title}: {text}", total=total, completed=done or 0.0
+        )
 
     def _started(self) -> tuple[Any, Any]:
         from rich.console import Console

@@ -11,7 +11,9 @@ from kvmlab.errors import LabError
 from kvmlab.host import client, namespaces, world
 
 LabArgument = Annotated[str, typer.Argument(help="Name of the lab.")]
-LabOption = Annotated[str, typer.Option("--lab", "-l", help="Name of the lab; may be left out if only one runs.")]
+LabOption = Annotated[
+    str, typer.Option("--lab", "-l", help="Name of the lab; may be left out if only one runs.")
+]
 
 
 def up(name: LabArgument = "lab") -> None:
@@ -44,7 +46,9 @@ def status(name: LabArgument = "lab", as_json: JsonOption = False) -> None:
     networks = [{"name": n.name, "bridge": n.bridge, "active": n.is_active} for n in lab.networks()]
     domains = [{"name": d.name, "state": d.state, "accelerator": d.accelerator} for d in lab.domains()]
     if as_json:
-        print_json({"name": name, "uri": lab.uri, "daemons": daemons, "networks": networks, "domains": domains})
+        print_json(
+            {"name": name, "uri": lab.uri, "daemons": daemons, "networks": networks, "domains": domains}
+        )
         return
     print(f"lab {name}  {lab.uri}")
     for title, rows in (("daemons", daemons), ("networks", networks), ("domains", domains)):
@@ -84,5 +88,7 @@ def _only_lab() -> str:
     names = [info.name for info in labs.list_labs()]
     if len(names) != 1:
         found = ", ".join(names) or "none"
-        raise LabError(f"which lab? running: {found}", hint="say it with --lab NAME, or start one with `kvmlab up`")
+        raise LabError(
+            f"which lab? running: {found}", hint="say it with --lab NAME, or start one with `kvmlab up`"
+        )
     return names[0]

@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from kvmlab import bench as benchmarks
-from kvmlab import doctor as examination
+from kvmlab.doctor import examine
 from kvmlab.cli.output import JsonOption, print_json
 
 
 def doctor(as_json: JsonOption = False) -> None:
     """Check all that labs need, and say how to mend what is missing."""
-    report = examination.examine()
+    report = examine()
     if as_json:
         print_json(report.to_dict())
     else:

@@ -14,10 +14,10 @@ __all__ = [
     "Command",
     "Explanation",
     "explain",
+    "explain_by_hand",
     "explain_domain",
     "explain_interface",
     "explain_network",
-    "explain_by_hand",
     "explain_port_forward",
     "explain_port_forward_end",
 ]

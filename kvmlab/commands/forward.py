@@ -11,13 +11,15 @@ before its chains in the ``filter`` table that iptables manages, or, as libvirt
 from ipaddress import IPv4Address
 from typing import Literal
 
-from kvmlab.errors import SpecError
 from kvmlab.commands.command import Command, Explanation
+from kvmlab.errors import SpecError
 from kvmlab.spec.forward import PortForward
 from kvmlab.spec.network import NetworkSpec
 
 #: What libvirt writes firewall rules with: ``firewall_backend`` in its network.conf.
 Backend = Literal["iptables", "nftables"]
+
+
 def explain_port_forward(network: NetworkSpec, forward: PortForward, *, backend: Backend) -> Explanation:
     """Return the commands that lead a port of the host to a guest.
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network
 
-from kvmlab.errors import SpecError
 from kvmlab.commands.command import Command, Explanation
+from kvmlab.errors import SpecError
 from kvmlab.spec.network import NetworkSpec, Reservation
 
 

@@ -121,7 +121,9 @@ class Init:
         while wanted:
             for host in list(wanted):
                 line = ["ip", "netns", "exec", host, "ss", "-Hltn"]
-                listening = {row.split()[3].rsplit(":", 1)[1] for row in self.runner.run(line).stdout.splitlines()}
+                listening = {
+                    row.split()[3].rsplit(":", 1)[1] for row in self.runner.run(line).stdout.splitlines()
+                }
                 if wanted[host] <= listening:
                     del wanted[host]
             self.reap()
@@ -129,7 +131,9 @@ class Init:
             dead = [daemon for daemon in self.daemons if daemon.status is not None]
             if dead or time.monotonic() > deadline:
                 name = dead[0].name if dead else f"servers on {', '.join(wanted)}"
-                raise DaemonError(name, dead[0].state if dead else "not listening", log_tail=self.log_tail(name))
+                raise DaemonError(
+                    name, dead[0].state if dead else "not listening", log_tail=self.log_tail(name)
+                )
 
     def log_tail(self, name: str) -> str:
         """Return the last lines of a daemon's log."""
@@ -155,7 +159,7 @@ class Init:
         """Answer requests until the lab is ended from outside."""
         wake_read, wake_write = socket.socketpair()
         for end in (wake_read, wake_write, server):
-            end.setblocking(False)
+            end.setblocking(False)  # noqa: FBT003
         signal.set_wakeup_fd(wake_write.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         selector = selectors.DefaultSelector()
@@ -234,5 +238,6 @@ def main(lab_dir: Path, report_fd: int) -> None:
 
 
 if __name__ == "__main__":
-    os.set_inheritable(int(sys.argv[3]), False)  # the lock: held by this process, not by its daemons
+    # the lock: held by this process, not by its daemons
+    os.set_inheritable(int(sys.argv[3]), False)  # noqa: FBT003
     main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -121,7 +121,10 @@ def _launch(lab_dir: Path, lock: int, progress: Progress) -> None:
     with log.open("wb") as stream, os.fdopen(read_end, encoding="utf-8") as reports:
         # `setsid --fork` detaches the lab, so that it outlives this process and is reaped by init.
         process = LocalRunner().popen(
-            ["setsid", "--fork", *unshare_argv(), *init], stdout=stream, stderr=stream, keep_fds=(write_end, lock)
+            ["setsid", "--fork", *unshare_argv(), *init],
+            stdout=stream,
+            stderr=stream,
+            keep_fds=(write_end, lock),
         )
         os.close(write_end)
         process.wait()
@@ -131,7 +134,9 @@ def _launch(lab_dir: Path, lock: int, progress: Progress) -> None:
             if "step" in message:
                 progress.step(message["step"])
             elif "error" in message:
-                raise HostError(f"lab {lab_dir.name!r} did not start: {message['error']}", hint=message["hint"])
+                raise HostError(
+                    f"lab {lab_dir.name!r} did not start: {message['error']}", hint=message["hint"]
+                )
             ready = bool(message.get("ready"))
             if ready:
                 break
@@ -170,7 +175,9 @@ def stop(lab_dir: Path) -> None:
     try:
         os.kill(client.outer_pid(init), signal.SIGKILL)
         if not select.select([watch], [], [], END_BOUND_S)[0]:
-            raise HostError(f"PID 1 of lab {lab_dir.name!r} (process {init}) did not end in {END_BOUND_S:g} s")
+            raise HostError(
+                f"PID 1 of lab {lab_dir.name!r} (process {init}) did not end in {END_BOUND_S:g} s"
+            )
     finally:
         os.close(watch)
     remove_tree(lab_dir)

@@ -38,7 +38,7 @@ class SeenAddress(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the name is the base class's)
         """Keep no log: the tool to see requests with is tcpdump."""
 
 

@@ -183,7 +183,12 @@ def services() -> tuple[Service, ...]:
         Service(
             "internet dnsmasq",
             "internet",
-            (*_DNSMASQ, f"--listen-address={DNS_ADDRESS},{DNS_ADDRESS6}", "--bind-interfaces", *internet_names),
+            (
+                *_DNSMASQ,
+                f"--listen-address={DNS_ADDRESS},{DNS_ADDRESS6}",
+                "--bind-interfaces",
+                *internet_names,
+            ),
         ),
         Service("pc iperf3", "pc", ("iperf3", "--server")),
         Service("internet iperf3", "internet", ("iperf3", "--server")),

@@ -5,7 +5,7 @@ it, squashfs-tools pack the root file system. Nothing of the packages is run.
 """
 
 import contextlib
-import datetime
+import datetime as dt
 import errno
 import fcntl
 import json
@@ -244,7 +244,7 @@ class _Build:
     def _write_manifest(self, digest: str, version: str, packages: dict[str, str]) -> None:
         files = {name: store.file_entry(self._folder / name) for name in store.FILES}
         content = store.content_digest(files)
-        now = datetime.datetime.now(datetime.UTC)
+        now = dt.datetime.now(dt.UTC)
         manifest = {
             "distribution": self._distribution.name,
             "architecture": self._arch.machine,

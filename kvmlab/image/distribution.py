@@ -40,7 +40,7 @@ class Distribution:
 
 
 def parse_os_release(text: str) -> Distribution:
-    """Read a distribution from the text of ``/etc/os-release`` (os-release(5)).
+    r"""Read a distribution from the text of ``/etc/os-release`` (os-release(5)).
 
     Raises
     ------
@@ -49,7 +49,7 @@ def parse_os_release(text: str) -> Distribution:
 
     Examples
     --------
-    >>> parse_os_release('ID=debian\\nVERSION_ID="12"\\nVERSION_CODENAME=bookworm\\n').name
+    >>> parse_os_release('ID=debian\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\n').name
     'debian-12'
     """
     pairs = (line.split("=", 1) for line in text.splitlines() if "=" in line and not line.startswith("#"))

@@ -51,7 +51,7 @@ def payload(image: bytes) -> bytes:
 
 
 def unpacker(packed: bytes) -> tuple[str, ...]:
-    """Return the command that unpacks a payload from standard input.
+    r"""Return the command that unpacks a payload from standard input.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def unpacker(packed: bytes) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> unpacker(b"\\x1f\\x8b\\x08")
+    >>> unpacker(b"\x1f\x8b\x08")
     ('gzip', '-dc')
     """
     for magic, command in _UNPACKERS:
@@ -107,4 +107,6 @@ def _unpack(packed: bytes, target: Path) -> None:
     finally:
         source.unlink()
     if status != 0:
-        raise ImageError(f"the kernel could not be unpacked ({unpacker(packed)[0]} ended with status {status})")
+        raise ImageError(
+            f"the kernel could not be unpacked ({unpacker(packed)[0]} ended with status {status})"
+        )

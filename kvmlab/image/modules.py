@@ -25,11 +25,11 @@ def module_path(file: str) -> str:
 
 
 def read_dependencies(text: str) -> dict[str, list[str]]:
-    """Read ``modules.dep`` (modules.dep(5)): each module with all that it depends on.
+    r"""Read ``modules.dep`` (modules.dep(5)): each module with all that it depends on.
 
     Examples
     --------
-    >>> read_dependencies("kernel/net/tls.ko: kernel/lib/crc.ko\\n")
+    >>> read_dependencies("kernel/net/tls.ko: kernel/lib/crc.ko\n")
     {'net/tls': ['lib/crc']}
     """
     lines = (line.split(":", 1) for line in text.splitlines() if ":" in line)

@@ -100,9 +100,7 @@ def define_domain(connection: Connection, spec: DomainSpec, around: Surroundings
         raise
 
 
-def _check_network(
-    spec: DomainSpec, nic: InterfaceSpec, networks: dict[str, inventory.NetworkFacts]
-) -> None:
+def _check_network(spec: DomainSpec, nic: InterfaceSpec, networks: dict[str, inventory.NetworkFacts]) -> None:
     if nic.network is not None and nic.network not in networks:
         known = ", ".join(sorted(networks)) or "none"
         raise SpecError(

@@ -60,7 +60,9 @@ class Agent:
         if not domain.isActive():
             return GuestError(self.name, "is not running", hint="start it")
         if "failed to execute" in str(error).lower() or "No such file" in str(error):
-            return GuestError(self.name, f"cannot run the command: {error}", hint="is it installed in the guest?")
+            return GuestError(
+                self.name, f"cannot run the command: {error}", hint="is it installed in the guest?"
+            )
         return GuestError(
             self.name, f"its agent did not carry out {command}: {error}", hint="look at the guest's console"
         )
@@ -132,7 +134,12 @@ class Agent:
 
     def _start(self, argv: Sequence[str], stdin: str) -> int:
         extra = {"input-data": base64.b64encode(stdin.encode()).decode()} if stdin else {}
-        arguments: dict[str, object] = {"path": argv[0], "arg": list(argv[1:]), "capture-output": True, **extra}
+        arguments: dict[str, object] = {
+            "path": argv[0],
+            "arg": list(argv[1:]),
+            "capture-output": True,
+            **extra,
+        }
         return int(self.command("guest-exec", **arguments)["pid"])
 
     def _wait(self, pid: int, argv: Sequence[str], deadline: float, timeout_s: float) -> dict[str, Any]:

@@ -71,7 +71,7 @@ class Connection:
                 raise DaemonError(
                     "libvirtd",
                     f"went away while kvmlab wanted to {action}: {error}",
-                    hint="see its log with `kvmlab status`; end the lab with `kvmlab down` and start it again",
+                    hint="see `kvmlab status`; end the lab with `kvmlab down` and start it again",
                 ) from error
             code = error.get_error_code() or 0
             raise LibvirtError(f"cannot {action}: {error}", code=code, hint=_HINTS.get(code, "")) from error

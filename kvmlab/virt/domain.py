@@ -13,7 +13,7 @@ import libvirt
 from kvmlab._progress import Progress, shown
 from kvmlab._repr import Table
 from kvmlab._run import Completed
-from kvmlab.errors import BootTimeout, CommandTimeout, GuestError, Timeout
+from kvmlab.errors import BootTimeout, CommandTimeout, GuestError, KvmlabError, Timeout
 from kvmlab.topology import GuestNic
 from kvmlab.virt import domain_xml, guest_nics
 from kvmlab.virt import instant as instant_start
@@ -147,7 +147,8 @@ class Domain:
                         self._personalise()
                 self._wait_for_links()
             except BaseException:
-                if self.is_active:
+                # What was started halfway goes; if it runs no more, there is nothing to do.
+                with contextlib.suppress(KvmlabError):
                     self.destroy()
                 raise
         return self
@@ -278,7 +279,9 @@ class Domain:
         while self.is_active:
             if time.monotonic() > deadline:
                 raise Timeout(
-                    f"guest {self.name!r} did not shut down", after_s=timeout_s, hint="destroy() pulls the plug"
+                    f"guest {self.name!r} did not shut down",
+                    after_s=timeout_s,
+                    hint="destroy() pulls the plug",
                 )
             time.sleep(0.05)
 

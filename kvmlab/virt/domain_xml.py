@@ -107,9 +107,9 @@ def template_xml(xml: str, name: str, qemu_args: Sequence[str]) -> str:
     cmdline = root.find("./os/cmdline")
     if cmdline is not None:
         cmdline.text = f"{cmdline.text or ''} kvmlab.preload=1".strip()
-    element = root.find("name")
-    if element is not None:
-        element.text = name
+    title = root.find("name")
+    if title is not None:
+        title.text = name
     return ET.tostring(root, encoding="unicode")
 
 

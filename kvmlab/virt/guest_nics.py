@@ -11,8 +11,11 @@ from kvmlab.topology import GuestNic
 ASK = (
     "/bin/sh",
     "-c",
-    "ip -json address show; cd /sys/class/net && for link in *; do"
-    ' echo "$link $(basename "$(readlink -f "$link/device/driver")")"; done',
+    """\
+ip -json address show
+cd /sys/class/net && for link in *; do
+    echo "$link $(basename "$(readlink "$link/device/driver")")"
+done""",
 )
 
 

@@ -90,7 +90,9 @@ class Template:
         return self.state.is_file() and self.ram.is_file()
 
     def _memory_args(self, share: str) -> list[str]:
-        backend = f"memory-backend-file,id=kvmlab.ram,mem-path={self.ram},size={self.memory_mib}M,share={share}"
+        backend = (
+            f"memory-backend-file,id=kvmlab.ram,mem-path={self.ram},size={self.memory_mib}M,share={share}"
+        )
         return ["-object", backend, "-machine", "memory-backend=kvmlab.ram"]
 
     def build_args(self) -> list[str]:
@@ -103,7 +105,11 @@ class Template:
 
 
 def ensure(
-    template: Template, make_xml: Callable[[str, list[str]], str], *, connection: Connection, progress: Progress
+    template: Template,
+    make_xml: Callable[[str, list[str]], str],
+    *,
+    connection: Connection,
+    progress: Progress,
 ) -> None:
     """Make the template if it does not exist; one process at a time.
 
@@ -188,7 +194,7 @@ def _wait_for_migration(domain: Any) -> None:
         if status == "failed" or time.monotonic() > deadline:
             raise LibvirtError(
                 f"the saved guest could not be loaded or stored on domain {domain.name()!r} ({status})",
-                hint="start with instant=False, or remove the saved guests with `kvmlab image remove --templates`",
+                hint="start with instant=False, or first run `kvmlab image remove --templates`",
             )
         time.sleep(0.005)
 
