@@ -43,18 +43,15 @@ def explain_interface(domain: str, spec: InterfaceSpec) -> Explanation:
     spec
         The NIC.
     """
-    kind, source = ("network", spec.network) if spec.network is not None else ("bridge", spec.bridge)
-    argv = ["virsh", "attach-interface", domain, kind, source or "", "--model", spec.model, "--live"]
-    if spec.mac is not None:
-        argv += ["--mac", spec.mac]
-    if spec.target is not None:
-        argv += ["--target", spec.target]
-    plug = Command(tuple(argv), f"Plug a {spec.model} NIC into the running guest")
-    if spec.mtu is not None:  # attach-interface has no word for it
+    where = f"{spec.kind} {spec.network or spec.bridge or ''}".strip()
+    plug = Command(_plug_argv(domain, spec), f"Plug a {spec.model} NIC into the running guest")
+    if (
+        spec.source is not None or spec.mtu is not None or spec.isolated
+    ):  # attach-interface has no words for it
         device = ("virsh", "attach-device", domain, "/dev/stdin", "--live")
         plug = Command(device, plug.comment, stdin=spec.to_xml())
     return Explanation(
-        f"A {spec.model} NIC for {domain} in {kind} {source}",
+        f"A {spec.model} NIC for {domain} in {where}",
         (
             plug,
             Command(("virsh", "domiflist", domain), "Show the NICs and their taps"),
@@ -62,3 +59,13 @@ def explain_interface(domain: str, spec: InterfaceSpec) -> Explanation:
             Command(("bridge", "fdb", "show"), "Show which MAC address was seen at which port"),
         ),
     )
+
+
+def _plug_argv(domain: str, spec: InterfaceSpec) -> tuple[str, ...]:
+    argv = ["virsh", "attach-interface", domain, spec.kind, spec.network or spec.bridge or ""]
+    argv += ["--model", spec.model, "--live"]
+    if spec.mac is not None:
+        argv += ["--mac", spec.mac]
+    if spec.target is not None:
+        argv += ["--target", spec.target]
+    return tuple(argv)

@@ -9,6 +9,7 @@ from kvmlab.errors import SpecError
 LINK_NAME_LIMIT = 15
 #: Largest MTU of a tap and a bridge in bytes (ETH_MAX_MTU, linux/if_ether.h).
 MTU_LIMIT = 65535
+PORT_LIMIT = 65535
 _HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LINK_NAME = re.compile(r"[^\s/:]+")
 _DNS_DOMAIN = re.compile(rf"{_HOST_NAME.pattern}(\.{_HOST_NAME.pattern})*")
@@ -74,6 +75,18 @@ def check_ipv4(address: str) -> IPv4Address:
         raise SpecError(
             f"address {address!r} is no IPv4 address: {error}", hint="write it as in '192.168.50.10'"
         ) from error
+
+
+def check_port(port: int) -> None:
+    """Refuse what is no port of TCP or UDP (RFC 9293, RFC 768: 16 bits; 0 is reserved)."""
+    if not isinstance(port, int) or not 1 <= port <= PORT_LIMIT:
+        raise SpecError(f"port {port} is impossible", hint=f"1 to {PORT_LIMIT}")
+
+
+def check_transport(protocol: str) -> None:
+    """Refuse a protocol without ports."""
+    if protocol not in ("tcp", "udp"):
+        raise SpecError(f"protocol {protocol!r} has no ports that are forwarded", hint="tcp or udp")
 
 
 def check_mtu(what: str, mtu: int, *, minimum: int = 68) -> None:

@@ -3,10 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from kvmlab.errors import SpecError
 from kvmlab.spec import _checks
-
-PORT_LIMIT = 65535
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +33,9 @@ class PortForward:
     protocol: Literal["tcp", "udp"] = "tcp"
 
     def __post_init__(self) -> None:
-        for port in (self.port, self.guest_port):
-            if not 1 <= port <= PORT_LIMIT:
-                raise SpecError(f"port {port} is impossible", hint=f"1 to {PORT_LIMIT}")
-        if self.protocol not in ("tcp", "udp"):
-            raise SpecError(f"protocol {self.protocol!r} has no ports that are forwarded", hint="tcp or udp")
+        _checks.check_port(self.port)
+        _checks.check_port(self.guest_port)
+        _checks.check_transport(self.protocol)
         _checks.check_ipv4(self.address)
 
     @property

@@ -6,6 +6,7 @@ from typing import Literal
 
 from kvmlab.errors import SpecError
 from kvmlab.spec import _checks
+from kvmlab.spec.source import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,12 @@ class InterfaceSpec:
     Parameters
     ----------
     network
-        Name of a libvirt network; or give ``bridge``.
+        Name of a libvirt network.
     bridge
         Name of a bridge of the host.
+    source
+        Anything else that it is plugged into: :class:`~kvmlab.spec.source.Direct`,
+        :class:`~kvmlab.spec.source.UserMode` and so on. One of the three is given.
     model
         One of :data:`NIC_MODELS`.
     mac
@@ -68,6 +72,9 @@ class InterfaceSpec:
     address
         IPv4 address to reserve in the network's DHCP; by default one that
         follows from the names.
+    isolated
+        Whether its bridge port may not talk to other isolated ports
+        (bridge(8), ``isolated on``).
 
     Raises
     ------
@@ -85,15 +92,21 @@ class InterfaceSpec:
 
     network: str | None = None
     bridge: str | None = None
+    source: Source | None = None
     model: str = "virtio"
     mac: str | None = None
     mtu: int | None = None
     target: str | None = None
     address: str | None = None
+    isolated: bool = False
 
     def __post_init__(self) -> None:
-        if (self.network is None) == (self.bridge is None):
-            raise SpecError("an interface needs either a network or a bridge", hint="such as network='blue'")
+        given = [self.network, self.bridge, self.source]
+        if sum(value is not None for value in given) != 1:
+            raise SpecError(
+                "an interface needs one network, bridge or source, and no two of them",
+                hint="such as network='blue'",
+            )
         if self.model not in NIC_MODELS:
             raise SpecError(f"NIC model {self.model!r} is unknown", hint=f"known: {', '.join(NIC_MODELS)}")
         if self.mac is not None:
@@ -106,28 +119,52 @@ class InterfaceSpec:
             _checks.check_link_name("tap name", self.target, hint=hint)
         if self.address is not None:
             self._check_address(self.address)
+        if self.source is not None:
+            self._check_own_tap(self.source)
+
+    def _check_own_tap(self, source: Source) -> None:
+        """Refuse what only a tap has that libvirt makes and plugs into a bridge."""
+        given = {"isolated": self.isolated, "target": self.target is not None}
+        wrong = [name for name, is_given in given.items() if is_given]
+        if wrong:
+            raise SpecError(
+                f"an interface of type {source.kind!r} has no {' and no '.join(wrong)}",
+                hint="both belong to a port of a bridge: use network= or bridge=",
+            )
 
     def _check_address(self, address: str) -> None:
         if self.network is None:
             raise SpecError(
-                f"address {address!r} cannot be reserved on bridge {self.bridge!r}",
+                f"address {address!r} cannot be reserved outside of a libvirt network",
                 hint="only a libvirt network has a DHCP server of libvirt's: leave address out",
             )
         _checks.check_ipv4(address)
 
     def to_element(self) -> ET.Element:
         """Return libvirt's ``<interface>`` element."""
-        kind = "network" if self.network is not None else "bridge"
-        interface = ET.Element("interface", type=kind)
+        interface = ET.Element("interface", type=self.kind)
         if self.mac is not None:
             ET.SubElement(interface, "mac", address=self.mac)
-        ET.SubElement(interface, "source", {kind: self.network or self.bridge or ""})
+        if self.source is not None:
+            interface.extend(self.source.elements())
+        else:
+            ET.SubElement(interface, "source", {self.kind: self.network or self.bridge or ""})
         if self.target is not None:
             ET.SubElement(interface, "target", dev=self.target)
-        ET.SubElement(interface, "model", type=self.model)
+        if self.kind != "hostdev":  # a card of the host is what it is
+            ET.SubElement(interface, "model", type=self.model)
         if self.mtu is not None:
             ET.SubElement(interface, "mtu", size=str(self.mtu))
+        if self.isolated:
+            ET.SubElement(interface, "port", isolated="yes")
         return interface
+
+    @property
+    def kind(self) -> str:
+        """The ``type`` of libvirt's ``<interface>``."""
+        if self.source is not None:
+            return self.source.kind
+        return "network" if self.network is not None else "bridge"
 
     def to_xml(self) -> str:
         """Return the XML that ``virsh attach-device`` would read."""

@@ -12,6 +12,7 @@ from kvmlab.spec.boot import DirectBoot, DiskBoot
 from kvmlab.spec.domain import DomainSpec
 from kvmlab.spec.interface import NIC_MODELS, InterfaceSpec
 from kvmlab.spec.network import NetworkSpec, Reservation
+from kvmlab.spec.source import Direct, Multicast, PciDevice, Tap, UdpSocket, UserForward, UserMode
 
 DATA = Path(__file__).parent.parent / "data" / "xml"
 
@@ -53,6 +54,30 @@ DOMAINS = {
             InterfaceSpec(bridge="br0", model="rtl8139", target="tap-vm2", mtu=1400),
         ),
         qemu_args=("-global", "virtio-net-pci.packed=on"),
+    ),
+    "domain-sources": DomainSpec(
+        name="vm3",
+        interfaces=(
+            InterfaceSpec(source=Direct(dev="enp2s0", mode="vepa")),
+            InterfaceSpec(source=Tap(name="direct0"), model="rtl8139"),
+            InterfaceSpec(source=UserMode()),
+            InterfaceSpec(
+                source=UserMode(
+                    backend="passt", forwards=(UserForward(port=2022, guest_port=22, protocol="udp"),)
+                )
+            ),
+            InterfaceSpec(source=Multicast(address="230.0.0.2", port=5559)),
+            InterfaceSpec(
+                source=UdpSocket(
+                    local_port=7001,
+                    remote_port=7002,
+                    local_address="127.0.0.2",
+                    remote_address="127.0.0.3",
+                )
+            ),
+            InterfaceSpec(source=PciDevice(address="0000:03:10.1")),
+            InterfaceSpec(network="blue", isolated=True),
+        ),
     ),
     "domain-every-model": DomainSpec(
         name="zoo",
@@ -134,13 +159,18 @@ def described() -> Iterator[object]:
     for spec in DOMAINS.values():
         yield spec
         yield from spec.interfaces
+        for nic in spec.interfaces:
+            yield from (nic.source, *getattr(nic.source, "forwards", ()))
         if spec.boot is not None:
             yield spec.boot
 
 
 @pytest.mark.parametrize(
     "kind",
-    [NetworkSpec, Reservation, DomainSpec, InterfaceSpec, DirectBoot, DiskBoot],
+    [
+        *(NetworkSpec, Reservation, DomainSpec, InterfaceSpec, DirectBoot, DiskBoot),
+        *(Direct, Tap, UserMode, UserForward, Multicast, UdpSocket, PciDevice),
+    ],
     ids=lambda k: k.__name__,
 )
 def test_every_field_of_a_description_is_given_in_some_golden_file(kind: type) -> None:

@@ -4,15 +4,16 @@ import pytest
 
 from kvmlab.errors import SpecError
 from kvmlab.spec.interface import NIC_MODELS, InterfaceSpec
+from kvmlab.spec.source import Direct
 
 
 @pytest.mark.parametrize(
     ("options", "message", "hint"),
     [
-        ({}, "an interface needs either a network or a bridge", "network='blue'"),
+        ({}, "an interface needs one network, bridge or source", "network='blue'"),
         (
             {"network": "blue", "bridge": "br0"},
-            "an interface needs either a network or a bridge",
+            "an interface needs one network, bridge or source",
             "network='blue'",
         ),
         ({"network": "blue", "model": "rtl8193"}, "NIC model 'rtl8193' is unknown", "rtl8139"),
@@ -48,7 +49,21 @@ from kvmlab.spec.interface import NIC_MODELS, InterfaceSpec
             "address '192.168.50' is no IPv4 address",
             "192.168.50.10",
         ),
-        ({"bridge": "br0", "address": "10.0.0.2"}, "cannot be reserved on bridge 'br0'", "leave address out"),
+        (
+            {"bridge": "br0", "address": "10.0.0.2"},
+            "address '10.0.0.2' cannot be reserved outside of a libvirt network",
+            "leave address out",
+        ),
+        (
+            {"network": "blue", "source": Direct(dev="enp2s0")},
+            "an interface needs one network, bridge or source",
+            "network='blue'",
+        ),
+        (
+            {"source": Direct(dev="enp2s0"), "target": "tap1", "isolated": True},
+            "an interface of type 'direct' has no isolated and no target",
+            "port of a bridge",
+        ),
     ],
 )
 def test_bad_input_is_refused_with_object_and_remedy(
