@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from kvmlab import bench as benchmarks
-from kvmlab.doctor import examine
 from kvmlab.cli.output import JsonOption, print_json
 
 
 def doctor(as_json: JsonOption = False) -> None:
     """Check all that labs need, and say how to mend what is missing."""
+    from kvmlab.doctor import examine
+
     report = examine()
     if as_json:
         print_json(report.to_dict())
@@ -27,6 +27,8 @@ def bench(
     output: Annotated[Path | None, typer.Option(help="Also write the JSON to this file.")] = None,
 ) -> None:
     """Measure how fast labs and guests are here, beside raw QEMU in the same run."""
+    from kvmlab import bench as benchmarks
+
     report = benchmarks.run_bench(repeats=repeats, only=only)
     if output is not None:
         output.write_text(report.to_json(), encoding="utf-8")
