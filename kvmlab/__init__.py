@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     __version__: str
+    from kvmlab.changes import add_routes, forward_port, make_bridge
     from kvmlab.commands import explain, explain_by_hand
     from kvmlab.doctor import examine
     from kvmlab.drawing import draw
@@ -19,23 +20,33 @@ if TYPE_CHECKING:
     from kvmlab.measure.iperf3 import both_directions, iperf3
     from kvmlab.measure.ping import ping
     from kvmlab.observe import snapshot
-    from kvmlab.portforward import forward_port
     from kvmlab.spec.boot import DirectBoot, DiskBoot
+    from kvmlab.spec.bridge import BridgeSpec
     from kvmlab.spec.domain import DomainSpec
     from kvmlab.spec.forward import PortForward
     from kvmlab.spec.interface import InterfaceSpec
     from kvmlab.spec.network import NetworkSpec
+    from kvmlab.spec.source import Direct, Multicast, PciDevice, Tap, UdpSocket, UserForward, UserMode
 
 #: Where each public name lives.
 _HOMES = {
+    "BridgeSpec": "spec.bridge",
+    "Direct": "spec.source",
     "DirectBoot": "spec.boot",
     "DiskBoot": "spec.boot",
     "DomainSpec": "spec.domain",
     "InterfaceSpec": "spec.interface",
     "KvmlabError": "errors",
     "Lab": "lab",
+    "Multicast": "spec.source",
     "NetworkSpec": "spec.network",
+    "PciDevice": "spec.source",
     "PortForward": "spec.forward",
+    "Tap": "spec.source",
+    "UdpSocket": "spec.source",
+    "UserForward": "spec.source",
+    "UserMode": "spec.source",
+    "add_routes": "changes",
     "both_directions": "measure.iperf3",
     "build_image": "image",
     "compare": "measure.compare",
@@ -43,24 +54,34 @@ _HOMES = {
     "examine": "doctor",
     "explain": "commands",
     "explain_by_hand": "commands",
-    "forward_port": "portforward",
+    "forward_port": "changes",
     "iperf3": "measure.iperf3",
     "list_labs": "lab",
+    "make_bridge": "changes",
     "ping": "measure.ping",
     "snapshot": "observe",
     "start_all": "lab",
 }
 
 __all__ = [
+    "BridgeSpec",
+    "Direct",
     "DirectBoot",
     "DiskBoot",
     "DomainSpec",
     "InterfaceSpec",
     "KvmlabError",
     "Lab",
+    "Multicast",
     "NetworkSpec",
+    "PciDevice",
     "PortForward",
+    "Tap",
+    "UdpSocket",
+    "UserForward",
+    "UserMode",
     "__version__",
+    "add_routes",
     "both_directions",
     "build_image",
     "compare",
@@ -71,6 +92,7 @@ __all__ = [
     "forward_port",
     "iperf3",
     "list_labs",
+    "make_bridge",
     "ping",
     "snapshot",
     "start_all",

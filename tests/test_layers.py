@@ -28,9 +28,10 @@ LAYERS = {
     "measure": 5,
     "observe": 5,
     "bench": 6,
+    "changes": 6,
     "doctor": 6,
     "jupyter": 6,
-    "portforward": 6,
+    
     "cli": 7,
 }
 

@@ -20,6 +20,7 @@ LAN_DHCP_RANGE = ("192.168.1.100", "192.168.1.199")
 ROUTER_ADDRESS = "192.168.1.1"
 ROUTER_ADDRESS6 = "2001:db8:1::1"
 HOST_ADDRESS = "192.168.1.10"
+HOST_ADDRESS6 = "2001:db8:1::10"
 PC_ADDRESS = "192.168.1.20"
 ROUTER_PUBLIC_ADDRESS = "203.0.113.2"
 PROVIDER_SUBNET = "203.0.113.0/24"
@@ -95,9 +96,10 @@ ROUTES = (
 
 #: Sysctls below ``/proc/sys/net`` of a host, beyond the kernel's defaults.
 #: Addresses are set by hand, so duplicate address detection (RFC 4862) would
-#: only make the start slower.
+#: only make the start slower, and router advertisements would add a second
+#: default route through each further NIC.
 SYSCTLS: dict[str, dict[str, str]] = {
-    "host": {"ipv6/conf/default/accept_dad": "0"},
+    "host": {"ipv6/conf/default/accept_dad": "0", "ipv6/conf/default/accept_ra": "0"},
     "switch": {"ipv6/conf/default/disable_ipv6": "1"},
     "router": {
         "ipv6/conf/default/accept_dad": "0",

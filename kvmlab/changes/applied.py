@@ -1,0 +1,88 @@
+"""Commands that were run on the hosts of a lab, and how to take them back."""
+
+from dataclasses import dataclass, field
+from types import TracebackType
+
+from kvmlab._run import Completed, Runner
+from kvmlab.commands import Command, Explanation
+from kvmlab.errors import CommandError
+from kvmlab.lab import Lab
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Applied:
+    """A change that is in place; shows the commands that made it.
+
+    Attributes
+    ----------
+    lab
+        Where it was made.
+    explanation
+        The commands that were run.
+    end
+        The commands that take it back.
+    """
+
+    lab: Lab = field(repr=False)
+    explanation: Explanation
+    end: Explanation
+
+    def __repr__(self) -> str:
+        return str(self.explanation)
+
+    def _repr_markdown_(self) -> str:
+        return self.explanation._repr_markdown_()
+
+    def __enter__(self) -> "Applied":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.remove()
+
+    def remove(self) -> Explanation:
+        """Take it back; return the commands that did.
+
+        Raises
+        ------
+        CommandError
+            If a host refuses, for example because somebody else undid it already.
+        """
+        for command in self.end.commands:
+            run(self.lab, command)
+        return self.end
+
+
+def run(lab: Lab, command: Command) -> Completed:
+    """Run a command on the host of the lab that it is for."""
+    runner: Runner = getattr(lab, command.where)
+    return command.run(runner)
+
+
+def apply(lab: Lab, explanation: Explanation, end: Explanation) -> Applied:
+    """Run commands; if one fails, take back what the others did.
+
+    Parameters
+    ----------
+    lab
+        A running lab.
+    explanation
+        What to run, in this order.
+    end
+        What takes it back. Each of its commands either undoes its part or
+        finds nothing to undo.
+
+    Raises
+    ------
+    CommandError
+        If a host refuses a command; all is as before then.
+    """
+    try:
+        for command in explanation.commands:
+            run(lab, command)
+    except CommandError:
+        for command in end.commands:
+            getattr(lab, command.where).run(command.argv, check=False, stdin=command.stdin)
+        raise
+    return Applied(lab, explanation, end)
