@@ -175,7 +175,7 @@ def test_a_machine_without_dot_is_told_what_to_install(monkeypatch: pytest.Monke
 
 
 def test_a_lab_that_has_nothing_yet_is_drawn() -> None:
-    lab = RecordedLab(nics=(), networks=(), rules=())
+    lab = RecordedLab(nics=(), defined=(), rules=())
     lab.states["host"] = NetworkState()
 
     assert "KVM host" in draw(taken(lab)).source

@@ -63,7 +63,7 @@ class RecordedLab:
     accelerator: str = "tcg"
     states: dict[str, NetworkState] = field(default_factory=recorded_states)
     nics: tuple[GuestNic, ...] = field(default_factory=recorded_nics)
-    networks: tuple[Network, ...] = (Network("blue", "virbr-blue", "nat"),)
+    defined: tuple[Network, ...] = (Network("blue", "virbr-blue", "nat"),)
     rules: tuple[Rule, ...] = field(default_factory=recorded_rules)
 
     def network_state(self) -> dict[str, NetworkState]:
@@ -72,8 +72,8 @@ class RecordedLab:
     def guest_nics(self) -> tuple[GuestNic, ...]:
         return self.nics
 
-    def networks_state(self) -> tuple[Network, ...]:
-        return self.networks
+    def networks(self) -> tuple[Network, ...]:
+        return self.defined
 
     def firewall_rules(self) -> tuple[Rule, ...]:
         return self.rules
@@ -252,7 +252,7 @@ def test_nat_without_its_rule_is_missing() -> None:
 
 
 def test_nat_made_by_hand_is_seen_without_a_libvirt_network() -> None:
-    topology = taken(RecordedLab(networks=()))
+    topology = taken(RecordedLab(defined=()))
 
     nat = topology.node("host/virbr-blue/nat")
     assert nat is not None
@@ -274,20 +274,20 @@ def test_source_nat_shows_the_address_it_takes() -> None:
 
 @pytest.mark.parametrize("mode", ["route", "open"])
 def test_a_routed_network_leads_to_the_uplink_without_nat(mode: str) -> None:
-    topology = taken(RecordedLab(networks=(Network("blue", "virbr-blue", mode),), rules=()))
+    topology = taken(RecordedLab(defined=(Network("blue", "virbr-blue", mode),), rules=()))
 
     assert edge(topology, "host/virbr-blue", "host/enp1s0").label == mode
     assert topology.node("host/virbr-blue/nat") is None
 
 
 def test_an_isolated_network_leads_nowhere() -> None:
-    topology = taken(RecordedLab(networks=(Network("blue", "virbr-blue", ""),), rules=()))
+    topology = taken(RecordedLab(defined=(Network("blue", "virbr-blue", ""),), rules=()))
 
     assert walk(topology, "guest/vm1/nic0") == ["guest/vm1/nic0", "host/vnet0", "host/virbr-blue"]
 
 
 def test_an_uplink_that_is_a_port_of_the_bridge_is_behind_it() -> None:
-    lab = RecordedLab(rules=(), networks=())
+    lab = RecordedLab(rules=(), defined=())
 
     topology = taken(lab.with_link("host", "enp2s0", master="virbr-blue", port_state="forwarding"))
 

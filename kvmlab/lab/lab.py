@@ -25,7 +25,6 @@ from kvmlab.virt import inventory
 from kvmlab.virt.accelerator import Accelerator, accelerator
 from kvmlab.virt.connection import Connection
 from kvmlab.virt.domain import Domain
-from kvmlab.virt.inventory import NetworkFacts
 from kvmlab.virt.network import Network
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
@@ -63,13 +62,15 @@ class Lab:
         self.internet: LocalRunner = runners["internet"]
 
     @classmethod
-    def start(cls, name: str = "lab", *, progress: Progress | None = None) -> "Lab":
+    def start(cls, name: str = "lab", *, replace: bool = False, progress: Progress | None = None) -> "Lab":
         """Start a lab: namespaces, libvirtd, LAN and internet.
 
         Parameters
         ----------
         name
             1 to 32 characters: lower-case letters, digits, hyphens.
+        replace
+            First end a lab of that name that still runs, with all that is in it.
         progress
             Told the steps; by default they show in the cell or the terminal.
 
@@ -78,7 +79,7 @@ class Lab:
         SpecError
             If the name is not allowed.
         LabError
-            If a lab of that name runs.
+            If a lab of that name runs that is not to be replaced.
         HostError
             If this machine does not allow it; `kvmlab doctor` says why.
 
@@ -88,6 +89,9 @@ class Lab:
         """
         check_lab_name(name)
         with shown(progress, f"lab {name}") as steps:
+            if replace and namespaces.is_alive(lab_dir(name)):
+                steps.step("ending the one before")
+                namespaces.stop(lab_dir(name))
             namespaces.start(lab_dir(name), _paths.cache_dir() / "libvirt", steps)
         return cls(name)
 
@@ -164,16 +168,13 @@ class Lab:
         """
         return Table(firewall.read_rules(self.host))
 
-    def networks_state(self) -> Table[NetworkFacts]:
-        """Return what libvirt knows of each network; same as ``virsh net-list --all``."""
-        return Table(facts for _, facts in sorted(inventory.networks(self._connection).items()))
-
     def guest_nics(self) -> Table[GuestNic]:
         """Return the NICs of all guests, as libvirt and the guests themselves tell it.
 
         Same as ``virsh domiflist`` for each domain, and ``ip address`` in each guest.
         """
-        bridges = {facts.name: facts.bridge for facts in self.networks_state()}
+        facts = inventory.networks(self._connection)
+        bridges = {name: network.bridge for name, network in facts.items()}
         rows = _at_once([domain.nics for domain in self.domains()])
         return Table(inventory.with_bridges((nic for nics in rows for nic in nics), bridges))
 

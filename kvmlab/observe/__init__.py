@@ -29,7 +29,7 @@ def snapshot(lab: Observable) -> Topology:
     """
     states = lab.network_state()
     nics = tuple(lab.guest_nics())
-    kvm_host = KvmHost(states["host"], tuple(lab.networks_state()), tuple(lab.firewall_rules()))
+    kvm_host = KvmHost(states["host"], tuple(lab.networks()), tuple(lab.firewall_rules()))
     nodes = (
         Node("host", "host", "KVM host", (f"guests run on {lab.accelerator}",)),
         *guest_nodes(nics, kvm_host.state),

@@ -9,7 +9,7 @@ from kvmlab.topology import GuestNic
 
 
 class NetworkView(Protocol):
-    """What is needed of a libvirt network; :class:`kvmlab.virt.inventory.NetworkFacts` has it."""
+    """What is needed of a libvirt network; :class:`kvmlab.virt.network.Network` has it."""
 
     @property
     def name(self) -> str:
@@ -53,7 +53,7 @@ class Observable(Protocol):
         """Return the NICs of all guests: by domain, and in the order of the domain's XML."""
         ...
 
-    def networks_state(self) -> Sequence[NetworkView]:
+    def networks(self) -> Sequence[NetworkView]:
         """Return the libvirt networks."""
         ...
 

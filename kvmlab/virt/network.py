@@ -72,6 +72,12 @@ class Network:
         element = ET.fromstring(self.xml()).find("./bridge")
         return "" if element is None else element.get("name", "")
 
+    @property
+    def forward(self) -> str:
+        """Its forward mode; empty for an isolated network."""
+        element = ET.fromstring(self.xml()).find("./forward")
+        return "" if element is None else element.get("mode", "nat")
+
     def xml(self) -> str:
         """Return its XML as libvirt has it; same as ``virsh net-dumpxml NAME``."""
         with self._connection.translated(f"read network {self.name!r}"):
