@@ -7,6 +7,7 @@ lists; there is no shell.
 import contextlib
 import os
 import queue
+import shlex
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, Protocol
 
 from kvmlab.errors import CommandError, CommandTimeout, ExecutableNotFound
@@ -22,6 +24,13 @@ from kvmlab.errors import CommandError, CommandTimeout, ExecutableNotFound
 #: Folders of daemons and tools for administrators (libvirtd, dnsmasq, nft);
 #: the PATH of an ordinary user lacks them on Debian (ENV_PATH in login.defs(5)).
 _ADMIN_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+
+#: Prefix of a command that must not outlive this process, whatever ends it
+#: (PR_SET_PDEATHSIG, prctl(2)).
+BOUND_TO_THIS = ("setpriv", "--pdeathsig", "KILL")
+#: Prefix of a command that runs as root of a namespace of its own, with all of
+#: the user's subordinate ids (user_namespaces(7), subuid(5)).
+MAPPED_ROOT = ("unshare", "--user", "--map-root-user", "--map-auto")
 
 
 def complete_environment(env: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -38,9 +47,9 @@ def complete_environment(env: Mapping[str, str] | None = None) -> dict[str, str]
     return complete
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Completed:
-    """A command that ended.
+    """A command that ended; shows itself as a terminal would.
 
     Attributes
     ----------
@@ -59,6 +68,11 @@ class Completed:
     stdout: str
     stderr: str
     elapsed_s: float
+
+    def __repr__(self) -> str:
+        ending = "" if self.returncode == 0 else f"(status {self.returncode})"
+        parts = (f"$ {shlex.join(self.argv)}", self.stdout.rstrip(), self.stderr.rstrip(), ending)
+        return "\n".join(filter(None, parts))
 
     def check(self) -> "Completed":
         """Return the result itself, or raise if the status is not 0.
@@ -115,6 +129,9 @@ class LocalRunner:
 
     Examples
     --------
+    >>> LocalRunner().run(["echo", "hello"])
+    $ echo hello
+    hello
     >>> LocalRunner().run(["echo", "hello"]).stdout
     'hello\n'
     >>> LocalRunner().run(["false"], check=False).returncode
@@ -233,6 +250,37 @@ def end_group(process: "subprocess.Popen[bytes]") -> None:
         if stream is not None:
             with contextlib.suppress(OSError):
                 stream.close()
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder, also where files in it belong to the user's subordinate ids.
+
+    Raises
+    ------
+    CommandError
+        If something in it belongs to somebody else.
+    """
+    try:
+        shutil.rmtree(path)
+    except PermissionError:
+        LocalRunner().run([*MAPPED_ROOT, "rm", "-rf", "--", str(path)])
+    except FileNotFoundError:  # somebody else removes it, too
+        if path.exists():
+            remove_tree(path)
+
+
+def require(*programs: str) -> None:
+    """Raise if a program is not installed.
+
+    Raises
+    ------
+    ExecutableNotFound
+        Naming the first that is missing.
+    """
+    path = complete_environment()["PATH"]
+    for name in programs:
+        if shutil.which(name, path=path) is None:
+            raise ExecutableNotFound(name)
 
 
 def replace_process(argv: Sequence[str]) -> None:

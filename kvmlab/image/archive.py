@@ -4,12 +4,12 @@ Files are sorted here without being unpacked: so owners and modes stay as the
 packages have them, and no root and no namespace is needed.
 """
 
-import io
 import shutil
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import IO
 
 from kvmlab.image import recipe
 
@@ -74,37 +74,46 @@ class Sorter:
                     _copy(source, member, self._work / "busybox")
 
     def write_root(self, target: Path) -> None:
-        """Write the root file system as a tar file: packages, modules, kvmlab's own files."""
-        with tarfile.open(self._packages) as source, tarfile.open(target, "w") as archive:
-            own = dict(_own_files())
-            seen = {"."}
-            for member in _links(_FOLDERS):
-                seen.add(member.name)
-                archive.addfile(member)
-            for member, open_ in _members(source):
-                if member.name not in seen and member.name not in own:
-                    seen.add(member.name)
-                    archive.addfile(member, open_())
-            self._add_modules(archive)
-            for name, member in own.items():
-                with (recipe.FILES / "root" / name).open("rb") as stream:
-                    archive.addfile(member, stream)
-            for name, points_to in recipe.LINKS.items():
-                if name not in seen:
-                    archive.addfile(_link(name, points_to))
+        """Write the root file system as a tar file: kvmlab's own files, packages, modules, links.
 
-    def _add_modules(self, archive: tarfile.TarFile) -> None:
+        Of two files with the same name the first is taken.
+        """
+        with tarfile.open(self._packages) as source, tarfile.open(target, "w") as archive:
+            root = _Root(archive)
+            for member in _skeleton():
+                root.add(member)
+            for member, path in _own_files():
+                with path.open("rb") as stream:
+                    root.add(member, stream)
+            for member in _members(source):
+                root.add(member, source.extractfile(member) if member.isfile() else None)
+            self._add_modules(root)
+            for name, points_to in recipe.LINKS.items():
+                root.add(_link(name, points_to))
+
+    def _add_modules(self, root: "_Root") -> None:
         home = self._work / "lib/modules" / self.kernel_version
         for path in sorted(p for p in home.rglob("*") if p.is_file()):
-            name = f"usr/lib/modules/{self.kernel_version}/{path.relative_to(home).as_posix()}"
-            archive.add(path, name, filter=_of_root)
+            place = f"usr/lib/modules/{self.kernel_version}/{path.relative_to(home).as_posix()}"
+            with path.open("rb") as stream:
+                root.add(_file(place, path), stream)
 
 
-def _of_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    member.uid = member.gid = 0
-    member.uname = member.gname = "root"
-    member.mode = 0o755 if member.mode & 0o100 else 0o644
-    return member
+class _Root:
+    """A tar file in which each name occurs once, after the folder that it is in."""
+
+    def __init__(self, archive: tarfile.TarFile) -> None:
+        self._archive = archive
+        self._seen: set[str] = set()
+
+    def add(self, member: tarfile.TarInfo, content: IO[bytes] | None = None) -> None:
+        """Add a file, folder or link, unless there is one of that name already."""
+        if member.name in self._seen:
+            return
+        for parent in reversed(PurePosixPath(member.name).parents[:-1]):
+            self.add(_folder(str(parent)))
+        self._seen.add(member.name)
+        self._archive.addfile(member, content)
 
 
 def _copy(source: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
@@ -116,32 +125,39 @@ def _copy(source: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> Non
         shutil.copyfileobj(stream, copy)
 
 
-def _members(
-    source: tarfile.TarFile,
-) -> Iterator[tuple[tarfile.TarInfo, Callable[[], io.BufferedIOBase | None]]]:
+def _members(source: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """Yield what is taken over from the packages, under the name that it gets."""
     for member in source:
         name = member.name.removeprefix("./").rstrip("/")
-        if not name or name in _MERGED or member.isdev():
-            continue
         place = merged(name)
-        if is_excluded(place) or place.startswith("usr/lib/modules/"):
+        if name in ("", ".", *_MERGED) or member.isdev() or is_excluded(place):
+            continue
+        if place.startswith("usr/lib/modules/") or _is_machines_own(place):
             continue
         member.name = place
         if member.islnk():
             member.linkname = merged(member.linkname.removeprefix("./"))
-        file = member.isfile()
-        yield member, (lambda m=member, f=file: source.extractfile(m) if f else None)  # type: ignore[misc]
-
-
-def _links(folders: tuple[str, ...]) -> Iterator[tarfile.TarInfo]:
-    for name in folders:
-        member = tarfile.TarInfo(name)
-        member.type = tarfile.DIRTYPE
-        member.mode = {"tmp": 0o1777, "root": 0o700}.get(name, 0o755)
         yield member
+
+
+def _is_machines_own(place: str) -> bool:
+    """Tell whether mmdebstrap put this there, from the machine that it runs on."""
+    return place in ("etc/hostname", "etc/resolv.conf") or place.startswith(("dev/", "etc/apt/", "etc/dpkg/"))
+
+
+def _skeleton() -> Iterator[tarfile.TarInfo]:
+    for name in _FOLDERS:
+        yield _folder(name, mode={"tmp": 0o1777, "root": 0o700}.get(name, 0o755))
     for name in _MERGED[:3]:
         yield _link(name, f"usr/{name}")
     yield _link("lib64", "usr/lib64")
+
+
+def _folder(name: str, *, mode: int = 0o755) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type = tarfile.DIRTYPE
+    member.mode = mode
+    return member
 
 
 def _link(name: str, points_to: str) -> tarfile.TarInfo:
@@ -152,10 +168,14 @@ def _link(name: str, points_to: str) -> tarfile.TarInfo:
     return member
 
 
-def _own_files() -> Iterator[tuple[str, tarfile.TarInfo]]:
+def _file(name: str, path: Path) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.size = path.stat().st_size
+    member.mode = 0o755 if recipe.is_script(name) else 0o644
+    return member
+
+
+def _own_files() -> Iterator[tuple[tarfile.TarInfo, Path]]:
     home = recipe.FILES / "root"
     for path in sorted(p for p in home.rglob("*") if p.is_file()):
-        member = tarfile.TarInfo(path.relative_to(home).as_posix())
-        member.size = path.stat().st_size
-        member.mode = 0o755 if recipe.is_script(member.name) else 0o644
-        yield member.name, member
+        yield _file(path.relative_to(home).as_posix(), path), path

@@ -9,33 +9,30 @@ import datetime as dt
 import errno
 import fcntl
 import json
-import os
 import platform
-import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kvmlab._progress import Progress, Silent
-from kvmlab._run import LocalRunner, end_group
+from kvmlab._run import LocalRunner, end_group, remove_tree, require
 from kvmlab.errors import CommandError, ImageError, KvmlabError
 from kvmlab.image import distribution as distributions
-from kvmlab.image import kernel, modules, recipe, store
+from kvmlab.image import kernel, modules, packages, recipe, store
 from kvmlab.image.archive import Sorter
 from kvmlab.image.distribution import Distribution
 from kvmlab.image.recipe import Architecture
 from kvmlab.image.store import Image
 
-#: Seconds for fetching and unpacking the packages, on a slow line.
-FETCH_BOUND_S = 3600.0
+#: Programs that a build starts.
+_PROGRAMS = ("unshare", "setpriv", "mmdebstrap", "depmod", "sqfstar", "cpio")
 #: Seconds for packing; about 10 on two CPUs.
 PACK_BOUND_S = 600.0
 #: Shares of the whole at which each part ends, as seen on a fast line.
 _FETCHED, _SORTED, _PACKED = 0.6, 0.75, 0.97
-
-_GET = re.compile(r"Get:(\d+) \S+ \S+ \S+ (\S+) \S+ (\S+) \[")
-_TOTAL = re.compile(r"(\d+) newly installed")
+#: What the programs say when there is no space left: apt, and the others.
+_FULL = ("enough free space", "No space left on device")
 
 
 def this_recipe() -> str:
@@ -44,11 +41,13 @@ def this_recipe() -> str:
     return recipe.digest(arch, distributions.this_distribution().suite)
 
 
-def build_image(*, progress: Progress | None = None, force: bool = False) -> Image:
+def build_image(
+    *, progress: Progress | None = None, force: bool = False, sources: Sequence[str] | None = None
+) -> Image:
     """Build the guest image, unless there is one of the same recipe.
 
-    Takes half a minute and more, depending on the line; needs about 1.5 GB
-    of disk meanwhile. An interrupted build leaves what was there before.
+    Takes half a minute and more, depending on the line; needs about 1 GB of
+    disk meanwhile. An interrupted build leaves what was there before.
 
     Parameters
     ----------
@@ -56,6 +55,9 @@ def build_image(*, progress: Progress | None = None, force: bool = False) -> Ima
         Told the steps and the share that is done.
     force
         Build even if the recipe did not change, for newer packages.
+    sources
+        Where the packages come from, in lines as in sources.list(5); None for
+        the machine's own sources.
 
     Returns
     -------
@@ -75,15 +77,17 @@ def build_image(*, progress: Progress | None = None, force: bool = False) -> Ima
     home.mkdir(parents=True, exist_ok=True)
     steps = progress or Silent()
     with _only_builder(home, steps):
-        present = next((image for image in store.list_images() if image.recipe == digest), None)
+        for left in home.glob(f"{store.UNFINISHED}*"):  # of a build that was killed
+            remove_tree(left)
+        present = next((image for image in store.whole_images() if image.recipe == digest), None)
         if present is not None and not force:
             return present
-        for left in home.glob(f"{store.UNFINISHED}*"):  # of a build that was killed
-            shutil.rmtree(left)
+        require(*_PROGRAMS)
         name = f"{distribution.name}-{digest[:8]}"
         with _building_folder(home, name) as folder:
-            _Build(arch, distribution, folder, steps).run(digest)
-            _put_in_place(folder, home / name)
+            origin = distributions.source_lines(distribution) if sources is None else sources
+            _Build(arch, distribution, folder, steps).run(digest, origin)
+            store.put_in_place(folder, home / name)
     return store.find_image(name)
 
 
@@ -105,32 +109,21 @@ def _building_folder(home: Path, name: str) -> Iterator[Path]:
     folder.chmod(0o755)
     try:
         yield folder
-    except (OSError, CommandError) as error:
+    except (OSError, CommandError, ImageError) as error:
         raise _explained(error, home, name) from error
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)
 
 
-def _explained(error: OSError | CommandError, home: Path, name: str) -> KvmlabError:
+def _explained(error: OSError | KvmlabError, home: Path, name: str) -> KvmlabError:
     text = str(error)
-    is_full = getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in text
-    if is_full or shutil.disk_usage(home).free < 2**20:
+    if getattr(error, "errno", None) == errno.ENOSPC or any(words in text for words in _FULL):
         return ImageError(
             f"guest image {name!r}: the disk that holds {home} is full",
-            hint="free some 1.5 GB there, or set KVMLAB_CACHE_DIR to a folder on another disk",
+            hint="free some 1 GB there, or set KVMLAB_CACHE_DIR to a folder on another disk",
         )
-    return ImageError(
-        f"guest image {name!r} could not be built: {text}", hint="does `sudo apt-get update` work here?"
-    )
-
-
-def _put_in_place(folder: Path, target: Path) -> None:
-    """Rename the finished folder; guests that run from an older one keep its files open."""
-    old = target.with_name(f"{store.UNFINISHED}{target.name}-old")
-    if target.exists():
-        target.rename(old)
-    folder.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
+    hint = getattr(error, "hint", "") or "does `sudo apt-get update` work here?"
+    return ImageError(f"guest image {name!r} could not be built: {text}", hint=hint)
 
 
 class _Build:
@@ -143,10 +136,10 @@ class _Build:
         self._work = folder / "work"
         self._steps = steps
 
-    def run(self, digest: str) -> None:
+    def run(self, digest: str, sources: Sequence[str]) -> None:
         """Make the three files and the manifest."""
         self._work.mkdir()
-        packages = self._fetch()
+        versions = self._fetch(sources)
         self._steps.step("sorting files", done=_FETCHED)
         sorter = Sorter(self._work / "packages.tar", self._work)
         sorter.take_kernel()
@@ -164,53 +157,37 @@ class _Build:
         order = modules.load_order(recipe.INITRD_MODULES, dependencies)
         self._pack_initrd(version, order)
         shutil.rmtree(self._work)
-        self._write_manifest(digest, version, packages)
+        self._write_manifest(digest, version, versions)
 
     def _kernel_packages(self) -> tuple[str, ...]:
         return tuple(self._arch.kernel_packages[self._distribution.id])
 
-    def _fetch(self) -> dict[str, str]:
+    def _fetch(self, sources: Sequence[str]) -> dict[str, str]:
         """Fetch and unpack the packages into a tar file; return their versions."""
         self._steps.step("fetching packages", done=0.0)
-        sources = distributions.source_lines(self._distribution)
-        names = ",".join([*recipe.PACKAGES, *self._kernel_packages()])
-        line = [
-            *("mmdebstrap", "--variant=extract", "--verbose", f"--architectures={self._arch.debian}"),
-            *(f"--mode={'root' if os.geteuid() == 0 else 'unshare'}", f"--include={names}"),
-            *('--aptopt=APT::Install-Recommends "false"', '--aptopt=Acquire::Retries "3"'),
-            *(self._distribution.suite, str(self._work / "packages.tar"), *sources),
-        ]
-        versions: dict[str, str] = {}
-        total = 0
-        env = {**os.environ, "TMPDIR": str(self._scratch())}
-        for text in LocalRunner(env=env).stream(line, timeout_s=FETCH_BOUND_S):
-            if found := _TOTAL.search(text):
-                total = int(found[1])
-            elif (found := _GET.match(text)) and total:
-                versions[found[2]] = found[3]
-                share = min(1.0, len(versions) / total)
-                self._steps.step(f"fetching {found[2]}", done=0.8 * _FETCHED * share)
-                if share == 1.0:
-                    self._steps.step("unpacking packages", done=0.8 * _FETCHED)
-        return dict(sorted(versions.items()))
-
-    def _scratch(self) -> Path:
-        """Return a folder that the mapped users of mmdebstrap may enter and write in."""
+        selection = packages.Selection(
+            suite=self._distribution.suite,
+            architecture=self._arch.debian,
+            names=(*recipe.PACKAGES, *self._kernel_packages()),
+            sources=sources,
+        )
         scratch = self._work / "tmp"
         scratch.mkdir()
-        scratch.chmod(0o1777)
-        return scratch
+        return packages.fetch(selection, self._work / "packages.tar", scratch, self._steps, share=_FETCHED)
 
     def _pack_root(self) -> None:
         """Pack the root file system with lz4, which unpacks the fastest under emulation."""
         self._steps.step("packing the root file system", done=_SORTED)
         target = self._folder / "root.squashfs"
-        line = ["sqfstar", "-comp", "lz4", "-Xhc", "-b", "256K", "-quiet", "-no-progress", str(target)]
+        line = ["sqfstar", "-comp", "lz4", "-Xhc", "-b", "256K", "-root-mode", "755"]
+        line += ["-quiet", "-no-progress", str(target)]
         with (
             (self._work / "root.tar").open("rb") as stdin,
             (self._work / "sqfstar.log").open("w+b") as log,
         ):
-            process = LocalRunner().popen(line, stdin=stdin, stdout=log, stderr=log)
+            # As root, because the top folder gets the owner that sqfstar runs as.
+            runner = LocalRunner(prefix=packages.own_root())
+            process = runner.popen(line, stdin=stdin, stdout=log, stderr=log)
             try:
                 status = process.wait(timeout=PACK_BOUND_S)
             finally:
@@ -241,7 +218,7 @@ class _Build:
         line.append(f"--file={self._folder / 'initrd'}")
         LocalRunner().run(line, stdin="".join(f"{path}\n" for path in paths), timeout_s=PACK_BOUND_S)
 
-    def _write_manifest(self, digest: str, version: str, packages: dict[str, str]) -> None:
+    def _write_manifest(self, digest: str, version: str, versions: dict[str, str]) -> None:
         files = {name: store.file_entry(self._folder / name) for name in store.FILES}
         content = store.content_digest(files)
         now = dt.datetime.now(dt.UTC)
@@ -254,7 +231,7 @@ class _Build:
             "recipe": digest,
             "cmdline": recipe.cmdline(self._arch),
             "files": files,
-            "packages": packages,
+            "packages": versions,
         }
         path = self._folder / store.MANIFEST
         path.write_text(json.dumps(manifest, indent=1), encoding="utf-8")

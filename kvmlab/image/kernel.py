@@ -8,7 +8,7 @@ import struct
 from pathlib import Path
 from typing import Literal
 
-from kvmlab._run import LocalRunner, end_group
+from kvmlab._run import BOUND_TO_THIS, LocalRunner, end_group
 from kvmlab.errors import ImageError
 
 #: Programs that unpack a kernel's payload, by its first bytes.
@@ -99,7 +99,8 @@ def _unpack(packed: bytes, target: Path) -> None:
     source.write_bytes(packed)
     try:
         with source.open("rb") as stdin, target.open("wb") as stdout:
-            process = LocalRunner().popen(unpacker(packed), stdin=stdin, stdout=stdout)
+            runner = LocalRunner(prefix=BOUND_TO_THIS)
+            process = runner.popen(unpacker(packed), stdin=stdin, stdout=stdout)
             try:
                 status = process.wait(timeout=_UNPACK_BOUND_S)
             finally:

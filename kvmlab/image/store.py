@@ -5,9 +5,13 @@ name and renamed when it is complete, so a folder with its final name always
 holds a whole image.
 """
 
+import contextlib
+import ctypes
 import hashlib
 import json
+import os
 import shutil
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +25,8 @@ MANIFEST = "manifest.json"
 FILES = ("kernel", "initrd", "root.squashfs")
 #: How the name of a folder begins in which an image is being built.
 UNFINISHED = ".building-"
+#: Numbers of rename(2), from linux/fcntl.h and linux/fs.h.
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +84,25 @@ def images_dir() -> Path:
 
 
 def list_images() -> Table[Image]:
-    """Return the images, the newest first; same as ``kvmlab image list``."""
-    folders = [path for path in images_dir().glob("*/") if (path / MANIFEST).is_file()]
-    images = [_image(path) for path in folders if not path.name.startswith(UNFINISHED)]
-    return Table(sorted(images, key=lambda image: image.built, reverse=True))
+    """Return the images, the newest first; same as ``kvmlab image list``.
+
+    Raises
+    ------
+    ImageError
+        If the manifest of one cannot be read.
+    """
+    return Table(sorted(map(_image, _folders()), key=lambda image: image.built, reverse=True))
+
+
+def whole_images() -> Iterator[Image]:
+    """Yield the images whose manifests can be read; a build replaces the others."""
+    for folder in _folders():
+        with contextlib.suppress(ImageError):
+            yield _image(folder)
+
+
+def _folders() -> list[Path]:
+    return [path for path in images_dir().glob("*/") if not path.name.startswith(UNFINISHED)]
 
 
 def find_image(name: str | None = None, *, recipe: str = "") -> Image:
@@ -103,8 +124,7 @@ def find_image(name: str | None = None, *, recipe: str = "") -> Image:
     if name is not None:
         found = next((image for image in images if image.name == name), None)
         if found is None:
-            known = ", ".join(image.name for image in images) or "none"
-            raise ImageError(f"there is no guest image {name!r}", hint=f"there are: {known}")
+            raise _no_such_image(name, (image.name for image in images))
         return found
     if not images:
         raise ImageError("there is no guest image yet", hint="build one with `kvmlab image build`")
@@ -124,27 +144,34 @@ def read_manifest(image: Image) -> dict[str, Any]:
 
 def _manifest(folder: Path) -> dict[str, Any]:
     try:
-        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        return dict(found)
+        return dict(json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise ImageError(
-            f"the manifest of image {folder.name!r} cannot be read: {error}",
-            hint=f"remove {folder} and build the image again with `kvmlab image build`",
-        ) from error
+        raise _unreadable(folder, error) from error
+
+
+def _unreadable(folder: Path, error: Exception) -> ImageError:
+    return ImageError(
+        f"the manifest of guest image {folder.name!r} cannot be read: {error!r}",
+        hint="build the image anew with `kvmlab image build`, "
+        f"or remove it with `kvmlab image remove {folder.name}`",
+    )
 
 
 def _image(folder: Path) -> Image:
     manifest = _manifest(folder)
-    return Image(
-        name=folder.name,
-        kernel_version=manifest["kernel_version"],
-        built=manifest["built"],
-        size_mib=round(sum(entry["bytes"] for entry in manifest["files"].values()) / 2**20),
-        digest=manifest["digest"],
-        recipe=manifest["recipe"],
-        cmdline=manifest["cmdline"],
-        path=folder,
-    )
+    try:
+        return Image(
+            name=folder.name,
+            kernel_version=manifest["kernel_version"],
+            built=manifest["built"],
+            size_mib=round(sum(entry["bytes"] for entry in manifest["files"].values()) / 2**20),
+            digest=manifest["digest"],
+            recipe=manifest["recipe"],
+            cmdline=manifest["cmdline"],
+            path=folder,
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _unreadable(folder, error) from error
 
 
 def file_entry(path: Path) -> dict[str, Any]:
@@ -185,4 +212,37 @@ def remove_image(name: str) -> None:
     ImageError
         If there is no such image.
     """
-    shutil.rmtree(find_image(name).path)
+    folders = {folder.name: folder for folder in _folders()}
+    if name not in folders:
+        raise _no_such_image(name, folders)
+    shutil.rmtree(folders[name])
+
+
+def _no_such_image(name: str, known: Iterable[str]) -> ImageError:
+    return ImageError(
+        f"there is no guest image {name!r}", hint=f"there are: {', '.join(sorted(known)) or 'none'}"
+    )
+
+
+def put_in_place(folder: Path, target: Path) -> None:
+    """Give a finished image its name, in one step: at each moment there is the old one or the new.
+
+    Guests that run from the old one keep the files that they hold open.
+    """
+    if not target.exists():
+        folder.rename(target)
+        return
+    _exchange(folder, target)
+    shutil.rmtree(folder)
+
+
+def _exchange(one: Path, other: Path) -> None:
+    """Exchange the names of two folders (RENAME_EXCHANGE, rename(2))."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0:
+        return
+    # A network file system cannot; then there is no image for a moment.
+    aside = one.with_name(f"{one.name}-new")
+    one.rename(aside)
+    other.rename(one)
+    aside.rename(other)
