@@ -1,0 +1,117 @@
+"""Run the measurements and put their report together."""
+
+import os
+import platform
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kvmlab import image
+from kvmlab._progress import Progress, shown
+from kvmlab._run import LocalRunner
+from kvmlab.bench import guests, throughput, whole
+from kvmlab.bench.report import BenchReport, Figure, FigureKind, Samples
+from kvmlab.bench.scene import Rounds
+from kvmlab.errors import SpecError
+from kvmlab.virt.accelerator import accelerator
+
+IMPORT = FigureKind("import", "s", "`import kvmlab` in a new Python that has started")
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """Something that is measured in one go, and the figures that come of it."""
+
+    kinds: tuple[FigureKind, ...]
+    measure: Callable[[Rounds], dict[str, Samples]]
+
+
+def _imports(rounds: Rounds) -> dict[str, Samples]:
+    code = "import time; t = time.perf_counter(); import kvmlab; print(time.perf_counter() - t)"
+    line = [sys.executable, "-c", code]
+    return {IMPORT.name: Samples([float(LocalRunner().run(line).stdout) for _ in rounds.of(IMPORT.name)])}
+
+
+#: All measurements, in the order of the report.
+MEASUREMENTS = (
+    Measurement((IMPORT,), _imports),
+    Measurement((whole.START, whole.FIRST_PING, whole.STOP), whole.whole),
+    Measurement((guests.FROM_TEMPLATE,), guests.from_template),
+    Measurement((guests.COLD,), guests.cold),
+    Measurement((guests.PING, guests.PSS), guests.together),
+    Measurement((throughput.RATIO,), throughput.versus_by_hand),
+)
+
+#: Names of all figures, in the order of the report.
+FIGURES = tuple(kind.name for measurement in MEASUREMENTS for kind in measurement.kinds)
+
+
+def run_bench(
+    *, repeats: int = 5, only: Sequence[str] | None = None, progress: Progress | None = None
+) -> BenchReport:
+    """Measure the figures.
+
+    Parameters
+    ----------
+    repeats
+        How many times each is measured.
+    only
+        Names of figures; all by default.
+    progress
+        Told the steps; by default they show in the cell or the terminal.
+
+    Raises
+    ------
+    SpecError
+        If ``repeats`` is less than 1 or a name in ``only`` is unknown.
+    ImageError
+        If there is no guest image.
+
+    Notes
+    -----
+    Same as ``kvmlab bench``. Everything runs in labs of its own, which end with it.
+    """
+    if repeats < 1:
+        raise SpecError(f"{repeats} repeats measure nothing", hint="at least 1")
+    wanted = set(only or FIGURES)
+    if unknown := wanted - set(FIGURES):
+        raise SpecError(f"unknown figure {', '.join(sorted(unknown))}", hint=f"known: {', '.join(FIGURES)}")
+    chosen = [m for m in MEASUREMENTS if wanted & {kind.name for kind in m.kinds}]
+    with shown(progress, "bench") as steps:
+        host = host_facts()
+        rounds = Rounds(repeats, repeats * len(chosen), steps)
+        figures = [figure for m in chosen for figure in _figures(m, rounds) if figure.name in wanted]
+    return BenchReport(host, tuple(figures))
+
+
+def _figures(measurement: Measurement, rounds: Rounds) -> list[Figure]:
+    samples = measurement.measure(rounds)
+    return [Figure.of(kind, samples[kind.name]) for kind in measurement.kinds]
+
+
+def host_facts() -> dict[str, str | int | float]:
+    """Return what the figures depend on: the machine, its programs, its load at the start."""
+    found = accelerator()
+    return {
+        "accelerator": found.name,
+        "accelerator_reason": found.reason,
+        "cpu": _cpu_model(),
+        "cpus": len(os.sched_getaffinity(0)),
+        "load": round(os.getloadavg()[0], 2),
+        "kernel": platform.release(),
+        "qemu": _first_line(f"qemu-system-{platform.machine()}", "--version"),
+        "libvirt": _first_line("libvirtd", "--version"),
+        "guest_kernel": image.find_image().kernel_version,
+        "python": platform.python_version(),
+    }
+
+
+def _first_line(*argv: str) -> str:
+    return LocalRunner().run(argv).stdout.partition("\n")[0]
+
+
+def _cpu_model() -> str:
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())

@@ -1,0 +1,47 @@
+"""Whether a measurement through kvmlab disturbs what it measures."""
+
+from kvmlab.bench import scene
+from kvmlab.bench.console import SerialConsole
+from kvmlab.bench.report import FigureKind, Samples
+from kvmlab.bench.scene import Rounds
+from kvmlab.host import world
+from kvmlab.measure.iperf3 import Load, client_argv, iperf3, parse_iperf3
+from kvmlab.measure.iperf3_server import PORT
+
+#: Seconds of traffic in each run.
+TRAFFIC_S = 3
+#: Seconds in which a run typed by hand must have ended.
+RUN_BOUND_S = 60.0
+
+RATIO = FigureKind(
+    "iperf3_vs_by_hand",
+    "ratio",
+    f"TCP throughput of iperf3 over {TRAFFIC_S} s through kvmlab, divided by that of the same command "
+    "typed on the guest's serial console right before or after",
+)
+
+
+def versus_by_hand(rounds: Rounds) -> dict[str, Samples]:
+    """Measure ratios of throughput, one for each pair of runs."""
+    rounds.preparing(RATIO.name)
+    target = world.PC_ADDRESS
+    line = " ".join(client_argv(target, Load(duration_s=TRAFFIC_S), port=PORT, reverse=False))
+    ratios = []
+    with scene.lab_with_network() as lab:
+        guest = scene.define_guest(lab, "vm1").start().wait_until_ready()
+        with SerialConsole(lab.uri, guest.name) as console:
+            for number in rounds.of(RATIO.name):
+                through, by_hand = scene.in_turns(
+                    number,
+                    lambda: iperf3(guest, target, duration_s=TRAFFIC_S).runs[0].received_mbit_s,
+                    lambda: by_hand_mbit_s(console, line),
+                )
+                ratios.append(through / by_hand)
+    return {RATIO.name: Samples(ratios)}
+
+
+def by_hand_mbit_s(console: SerialConsole, line: str) -> float:
+    """Type an iperf3 command line with ``--json`` and return the throughput that it printed."""
+    text = console.run(line, timeout_s=RUN_BOUND_S)
+    report = text[text.index("{") : text.rindex("}") + 1] if "{" in text else text
+    return parse_iperf3(report, between="iperf3 typed by hand").received_mbit_s
