@@ -178,11 +178,11 @@ def _lines(*texts: str) -> str:
     return "\n".join(textwrap.fill(line, _CAPTION_COLUMNS, subsequent_indent="    ") for line in lines)
 
 
-def _rows(labels: Mapping[str, object], caption: str) -> "tuple[Figure, Axes]":
+def _rows(labels: Mapping[str, object], caption: str, *, row_in: float = _ROW_IN) -> "tuple[Figure, Axes]":
     """Return a figure with a row for each label, and the caption below."""
     from matplotlib.figure import Figure  # not pyplot: it keeps every figure and chooses a backend
 
-    height = _FRAME_IN + _ROW_IN * len(labels) + _LINE_IN * (caption.count("\n") + 1)
+    height = _FRAME_IN + row_in * len(labels) + _LINE_IN * (caption.count("\n") + 1)
     figure = Figure(figsize=(_WIDTH_IN, height), layout="constrained")
     axes = figure.subplots()
     figure.supxlabel(caption, x=0.01, ha="left", fontsize=7.5, color="#444444")
@@ -243,3 +243,53 @@ def _median(axes: "Axes", row: float, values: Sequence[float], *, half: float) -
 def _remark(axes: "Axes", row: float, text: str) -> None:
     place = axes.get_yaxis_transform()
     axes.text(1.01, row, text, transform=place, va="center", ha="left", fontsize=8)
+
+
+def heat_map(rows: Mapping[str, Mapping[str, str]], *, caption: str = "") -> Plot:
+    """Draw who reaches whom: one row per mode, one column per path.
+
+    Parameters
+    ----------
+    rows
+        Outcome in words by label and column; ``!`` at the end marks what was not expected.
+    caption
+        How it was found out, shown below.
+    """
+    with _style():
+        figure = _settled(_draw_heat_map(rows, caption))
+    return Plot(figure, f"reachability of {', '.join(rows)}")
+
+
+def _draw_heat_map(rows: Mapping[str, Mapping[str, str]], caption: str) -> "Figure":
+    from matplotlib.patches import Rectangle
+
+    columns = list(next(iter(rows.values()), {}))
+    figure, axes = _rows(rows, _lines("red frame: not what was expected", caption), row_in=0.36)
+    axes.grid(visible=False)
+    axes.set_xlim(-0.5, len(columns) - 0.5)
+    axes.set_xticks(range(len(columns)), [column.replace(" → ", "\n→ ") for column in columns])
+    axes.xaxis.tick_top()
+    axes.tick_params(axis="x", length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    for line, cells in enumerate(rows.values()):
+        for column, text in enumerate(cells.values()):
+            colour, word = _outcome(text)
+            frame = _VERMILION if text.endswith("!") else "white"
+            box = Rectangle(
+                (column - 0.47, line - 0.44), 0.94, 0.88, facecolor=colour, edgecolor=frame, linewidth=2
+            )
+            axes.add_patch(box)
+            axes.text(column, line, word, ha="center", va="center", fontsize=8)
+    return figure
+
+
+#: Colours of outcomes: blue reaches, grey does not, yellow is unknown or mixed.
+_OUTCOMES = {"reaches": "#A6CEE9", "blocked": "#E6E6E6"}
+_MIXED = "#F7EBA0"
+
+
+def _outcome(text: str) -> tuple[str, str]:
+    """Return colour and words of a cell."""
+    words = text.removesuffix("!").strip()
+    return _OUTCOMES.get(words, _MIXED), words.replace(", ", "\n") or "–"

@@ -31,8 +31,9 @@ LAYERS = {
     "changes": 6,
     "doctor": 6,
     "jupyter": 6,
+    "reach": 7,
     
-    "cli": 7,
+    "cli": 8,
 }
 
 #: The only units that may import a foreign library.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from kvmlab.commands.command import Command, Explanation
 from kvmlab.spec import _checks
-from kvmlab.spec.source import DIRECT_MODES, Direct
+from kvmlab.spec.source import DIRECT_MODES, Direct, Tap
 
 _ALL = ("u32", "match", "u32", "0", "0")
 
@@ -37,6 +37,11 @@ class GluedTap:
         hint = f"at most {_checks.LINK_NAME_LIMIT - 1} characters"
         _checks.check_link_name("tap name", f"{self.name}m", hint=hint)
         _checks.check_mac(self.mac)
+
+    @property
+    def source(self) -> Tap:
+        """What a NIC is plugged into."""
+        return Tap(name=self.name)
 
     @property
     def macvlan(self) -> str:

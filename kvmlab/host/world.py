@@ -30,6 +30,7 @@ DNS_ADDRESS6 = "2001:4860:4860::8888"
 WEB_ADDRESS = "198.51.100.10"
 WEB_ADDRESS6 = "2001:db8:ff:80::10"
 WEB_NAME = "www.example.com"
+WEB_PORT = 80
 
 #: Names that the internet's DNS server answers for.
 INTERNET_NAMES = {
@@ -189,6 +190,8 @@ def services() -> tuple[Service, ...]:
                 *_DNSMASQ,
                 f"--listen-address={DNS_ADDRESS},{DNS_ADDRESS6}",
                 "--bind-interfaces",
+                # any other name does not exist; without this it is refused, and a resolver tries for 10 s
+                "--local=/#/",
                 *internet_names,
             ),
         ),

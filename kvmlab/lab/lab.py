@@ -261,8 +261,14 @@ def lab_uri(path: Path) -> str:
     return f"qemu+unix:///system?socket={path}/run/libvirt/libvirt-sock"
 
 
-def start_all(domains: Iterable[Domain], *, instant: bool = True, progress: Progress | None = None) -> None:
-    """Start several domains at the same time; return when every NIC has an IPv4 address.
+def start_all(
+    domains: Iterable[Domain],
+    *,
+    instant: bool = True,
+    addresses: bool = True,
+    progress: Progress | None = None,
+) -> None:
+    """Start several domains at the same time.
 
     Parameters
     ----------
@@ -270,6 +276,8 @@ def start_all(domains: Iterable[Domain], *, instant: bool = True, progress: Prog
         Domains that are shut off.
     instant
         See :meth:`Domain.start`.
+    addresses
+        Whether to wait until every NIC has an IPv4 address.
     progress
         Told the steps; by default they show in the cell or the terminal.
 
@@ -282,12 +290,14 @@ def start_all(domains: Iterable[Domain], *, instant: bool = True, progress: Prog
     with shown(progress, f"guests {', '.join(domain.name for domain in found)}") as steps:
         steps.step("starting", done=0.0)
         with ThreadPoolExecutor(max_workers=max(1, len(found))) as pool:
-            waiting = [pool.submit(_start_one, domain, instant=instant) for domain in found]
+            waiting = [pool.submit(_start_one, domain, instant=instant, addresses=addresses) for domain in found]
             for count, _one in enumerate(as_completed(waiting), 1):
                 steps.step(f"{count} of {len(found)} started", done=count / len(found))
         for one in waiting:
             one.result()
 
 
-def _start_one(domain: Domain, *, instant: bool) -> None:
-    domain.start(instant=instant, progress=Silent()).wait_until_ready()
+def _start_one(domain: Domain, *, instant: bool, addresses: bool) -> None:
+    domain.start(instant=instant, progress=Silent())
+    if addresses:
+        domain.wait_until_ready()

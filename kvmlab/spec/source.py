@@ -119,12 +119,15 @@ class UserMode:
     ----------
     backend
         One of :data:`BACKENDS`.
+    subnet
+        IPv4 subnet that the guest finds itself in; 10.0.2.0/24 with SLIRP by default.
     forwards
         Ports of the host that lead to the guest; with passt only: for SLIRP
         libvirt has no words (libvirt, formatdomain, "Userspace connection using SLIRP").
     """
 
     backend: str = "slirp"
+    subnet: str | None = None
     forwards: tuple[UserForward, ...] = ()
     kind = "user"
 
@@ -134,6 +137,8 @@ class UserMode:
             raise SpecError(
                 f"user-mode backend {self.backend!r} is unknown", hint=f"one of {', '.join(BACKENDS)}"
             )
+        if self.subnet is not None:
+            _checks.check_subnet("user mode", self.subnet)
         if self.forwards and self.backend != "passt":
             raise SpecError(
                 "libvirt has no words for ports that SLIRP forwards",
@@ -141,10 +146,11 @@ class UserMode:
             )
 
     def elements(self) -> list[ET.Element]:
-        """Return libvirt's ``<backend>`` and ``<portForward>``."""
-        if self.backend == "slirp":
-            return []
-        found = [ET.Element("backend", type="passt")]
+        """Return libvirt's ``<backend>``, ``<ip>`` and ``<portForward>``."""
+        found = [ET.Element("backend", type="passt")] if self.backend == "passt" else []
+        if self.subnet is not None:
+            address, prefix = self.subnet.split("/")
+            found.append(ET.Element("ip", family="ipv4", address=address, prefix=prefix))
         for forward in self.forwards:
             element = ET.Element("portForward", proto=forward.protocol)
             ET.SubElement(element, "range", start=str(forward.port), to=str(forward.guest_port))

@@ -60,7 +60,7 @@ DOMAINS = {
         interfaces=(
             InterfaceSpec(source=Direct(dev="enp2s0", mode="vepa")),
             InterfaceSpec(source=Tap(name="direct0"), model="rtl8139"),
-            InterfaceSpec(source=UserMode()),
+            InterfaceSpec(source=UserMode(subnet="10.0.3.0/24")),
             InterfaceSpec(
                 source=UserMode(
                     backend="passt", forwards=(UserForward(port=2022, guest_port=22, protocol="udp"),)
