@@ -17,13 +17,18 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Protocol, TypeAlias
 
 from kvmlab.errors import CommandError, CommandTimeout, ExecutableNotFound
 
 #: Folders of daemons and tools for administrators (libvirtd, dnsmasq, nft);
 #: the PATH of an ordinary user lacks them on Debian (ENV_PATH in login.defs(5)).
 _ADMIN_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+
+#: Where the streams of :meth:`LocalRunner.popen` may lead, beside files.
+PIPE, DEVNULL = subprocess.PIPE, subprocess.DEVNULL
+#: What :meth:`LocalRunner.popen` returns.
+Process: TypeAlias = "subprocess.Popen[bytes]"
 
 #: Prefix of a command that must not outlive this process, whatever ends it
 #: (PR_SET_PDEATHSIG, prctl(2)).

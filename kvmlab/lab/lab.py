@@ -1,5 +1,6 @@
 """A running lab: the object that a notebook holds."""
 
+import contextlib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -7,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, overload
+from urllib.parse import quote
 
 from kvmlab import _paths, image
 from kvmlab._progress import Progress, Silent, shown
 from kvmlab._repr import Table
 from kvmlab._run import LocalRunner
-from kvmlab.errors import SpecError
-from kvmlab.host import client, firewall, namespaces, world
+from kvmlab.errors import LabError, SpecError
+from kvmlab.host import client, directory, firewall, namespaces, runner, world
 from kvmlab.host.firewall import Rule
 from kvmlab.host.links import NetworkState
 from kvmlab.lab import definition
@@ -54,12 +56,12 @@ class Lab:
         self.name = name
         self.path = lab_dir(name)
         self._connection = Connection(self.uri)
-        runners = namespaces.runners(client.init_pid(self.path))
-        self.host: LocalRunner = runners["host"]
-        self.switch: LocalRunner = runners["switch"]
-        self.router: LocalRunner = runners["router"]
-        self.pc: LocalRunner = runners["pc"]
-        self.internet: LocalRunner = runners["internet"]
+        hosts = runner.runners(self.path)
+        self.host: LocalRunner = hosts["host"]
+        self.switch: LocalRunner = hosts["switch"]
+        self.router: LocalRunner = hosts["router"]
+        self.pc: LocalRunner = hosts["pc"]
+        self.internet: LocalRunner = hosts["internet"]
 
     @classmethod
     def start(cls, name: str = "lab", *, replace: bool = False, progress: Progress | None = None) -> "Lab":
@@ -89,11 +91,15 @@ class Lab:
         """
         check_lab_name(name)
         with shown(progress, f"lab {name}") as steps:
-            if replace and namespaces.is_alive(lab_dir(name)):
+            if replace and directory.is_alive(lab_dir(name)):
                 steps.step("ending the one before")
                 namespaces.stop(lab_dir(name))
             namespaces.start(lab_dir(name), _paths.cache_dir() / "libvirt", steps)
-        return cls(name)
+            try:
+                return cls(name)
+            except BaseException:  # nobody has it: it would only be in the way
+                namespaces.stop(lab_dir(name))
+                raise
 
     @classmethod
     def attach(cls, name: str = "lab") -> "Lab":
@@ -116,7 +122,8 @@ class Lab:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        with contextlib.suppress(LabError):  # it was stopped in the block, or died
+            self.stop()
 
     def stop(self) -> None:
         """End the lab: one process ends, and all that it held is gone; same as ``kvmlab down NAME``.
@@ -258,7 +265,7 @@ def lab_dir(name: str) -> Path:
 
 def lab_uri(path: Path) -> str:
     """Return the libvirt URI of the lab with this directory."""
-    return f"qemu+unix:///system?socket={path}/run/libvirt/libvirt-sock"
+    return f"qemu+unix:///system?socket={quote(str(path))}/run/libvirt/libvirt-sock"
 
 
 def start_all(
@@ -290,7 +297,9 @@ def start_all(
     with shown(progress, f"guests {', '.join(domain.name for domain in found)}") as steps:
         steps.step("starting", done=0.0)
         with ThreadPoolExecutor(max_workers=max(1, len(found))) as pool:
-            waiting = [pool.submit(_start_one, domain, instant=instant, addresses=addresses) for domain in found]
+            waiting = [
+                pool.submit(_start_one, domain, instant=instant, addresses=addresses) for domain in found
+            ]
             for count, _one in enumerate(as_completed(waiting), 1):
                 steps.step(f"{count} of {len(found)} started", done=count / len(found))
         for one in waiting:
