@@ -288,16 +288,23 @@ def require(*programs: str) -> None:
             raise ExecutableNotFound(name)
 
 
-def replace_process(argv: Sequence[str]) -> None:
+def replace_process(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> None:
     """Replace this process by a command (for interactive programs).
+
+    Parameters
+    ----------
+    argv
+        The command.
+    env
+        Its environment; this process's own by default.
 
     Raises
     ------
     ExecutableNotFound
         If the program is not installed.
     """
-    env = complete_environment()
-    if shutil.which(argv[0], path=env["PATH"]) is None:
+    complete = complete_environment(env)
+    if shutil.which(argv[0], path=complete["PATH"]) is None:
         raise ExecutableNotFound(argv[0])
     sys.stdout.flush()  # what was printed so far would be lost
-    os.execvpe(argv[0], list(argv), env)
+    os.execvpe(argv[0], list(argv), complete)

@@ -5,10 +5,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, overload
-from urllib.parse import quote
 
 from kvmlab import _paths, image
 from kvmlab._progress import Progress, Silent, shown
@@ -20,6 +18,7 @@ from kvmlab.host.firewall import Rule
 from kvmlab.host.links import NetworkState
 from kvmlab.lab import definition
 from kvmlab.lab.definition import Surroundings
+from kvmlab.lab.places import lab_dir, lab_uri
 from kvmlab.spec.domain import DomainSpec
 from kvmlab.spec.network import NetworkSpec
 from kvmlab.topology import GuestNic
@@ -251,21 +250,6 @@ def check_lab_name(name: str) -> None:
             f"lab name {name!r} is not allowed",
             hint="use 1 to 32 lower-case letters, digits and hyphens, such as 'nat-1'",
         )
-
-
-def labs_dir() -> Path:
-    """Return the directory of all labs of this user."""
-    return _paths.state_dir() / "labs"
-
-
-def lab_dir(name: str) -> Path:
-    """Return the directory of a lab."""
-    return labs_dir() / name
-
-
-def lab_uri(path: Path) -> str:
-    """Return the libvirt URI of the lab with this directory."""
-    return f"qemu+unix:///system?socket={quote(str(path))}/run/libvirt/libvirt-sock"
 
 
 def start_all(

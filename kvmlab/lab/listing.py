@@ -7,7 +7,7 @@ from kvmlab._repr import Table
 from kvmlab.errors import HostError, LabError
 from kvmlab.host import client, directory
 from kvmlab.host.daemons import RUNNING
-from kvmlab.lab.lab import lab_uri, labs_dir
+from kvmlab.lab.places import lab_uri, labs_dir
 
 
 @dataclass(frozen=True, slots=True)
