@@ -204,7 +204,7 @@ class Lab:
             If libvirt refuses it.
         """
         if isinstance(spec, NetworkSpec):
-            definition.define_network(self._connection, spec)
+            definition.define_network(self._connection, spec, lab=self.name)
             return self.network(spec.name)
         log = self.path / "guests" / f"{spec.name}.log"
         own_image = image.find_image() if spec.boot is None else None

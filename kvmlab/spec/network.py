@@ -8,6 +8,7 @@ from typing import Protocol
 
 from kvmlab.errors import SpecError
 from kvmlab.spec import _checks
+from kvmlab.spec.identity import NetworkIdentity
 
 #: libvirt's forward modes that this description covers (formatnetwork, "Connectivity").
 FORWARD_MODES = ("nat", "route", "open", "bridge")
@@ -279,10 +280,14 @@ class NetworkSpec:
                 else f"choose one from {subnet[2]} to {subnet[-2]}",
             )
 
-    def to_element(self, *, reservations: Sequence[Reservation] = ()) -> ET.Element:
-        """Return libvirt's ``<network>`` element."""
+    def to_element(
+        self, *, reservations: Sequence[Reservation] = (), identity: NetworkIdentity | None = None
+    ) -> ET.Element:
+        """Return libvirt's ``<network>`` element; see :meth:`to_xml`."""
         network = ET.Element("network")
         ET.SubElement(network, "name").text = self.name
+        if identity is not None:
+            ET.SubElement(network, "uuid").text = identity.uuid
         if self.forward is not None:
             forward = ET.SubElement(network, "forward", mode=self.forward)
             if self.forward == "nat" and self.subnet6 is not None:
@@ -291,6 +296,8 @@ class NetworkSpec:
             ET.SubElement(network, "bridge", name=self.bridge_name)
             return network
         ET.SubElement(network, "bridge", name=self.bridge_name, stp="on" if self.stp else "off", delay="0")
+        if identity is not None:
+            ET.SubElement(network, "mac", address=identity.mac)
         if self.mtu is not None:
             ET.SubElement(network, "mtu", size=str(self.mtu))
         if self.subnet is not None or self.subnet6 is not None:
@@ -315,8 +322,18 @@ class NetworkSpec:
                 ET.SubElement(dhcp, "host", mac=host.mac, name=host.name, ip=host.address)
         return element
 
-    def to_xml(self, *, reservations: Sequence[Reservation] = ()) -> str:
-        """Return the XML that ``virsh net-define`` would read."""
-        element = self.to_element(reservations=reservations)
+    def to_xml(
+        self, *, reservations: Sequence[Reservation] = (), identity: NetworkIdentity | None = None
+    ) -> str:
+        """Return the XML that ``virsh net-define`` would read.
+
+        Parameters
+        ----------
+        reservations
+            Fixed addresses in its DHCP.
+        identity
+            UUID, and MAC address of the bridge; by default libvirt chooses them by chance.
+        """
+        element = self.to_element(reservations=reservations, identity=identity)
         ET.indent(element)
         return ET.tostring(element, encoding="unicode")
