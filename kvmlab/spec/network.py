@@ -300,6 +300,10 @@ class NetworkSpec:
             ET.SubElement(network, "mac", address=identity.mac)
         if self.mtu is not None:
             ET.SubElement(network, "mtu", size=str(self.mtu))
+        self._add_subnets(network, reservations)
+        return network
+
+    def _add_subnets(self, network: ET.Element, reservations: Sequence[Reservation]) -> None:
         if self.subnet is not None or self.subnet6 is not None:
             ET.SubElement(network, "domain", name=self.domain or self.name, localOnly="yes")
         if self.ipv4 is not None:
@@ -309,7 +313,6 @@ class NetworkSpec:
             ET.SubElement(
                 network, "ip", family="ipv6", address=str(subnet6[1]), prefix=str(subnet6.prefixlen)
             )
-        return network
 
     def _ip_element(self, subnet: IPv4Network, reservations: Sequence[Reservation]) -> ET.Element:
         element = ET.Element("ip", address=str(subnet[1]), prefix=str(subnet.prefixlen))

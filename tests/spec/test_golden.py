@@ -10,8 +10,8 @@ import pytest
 
 from kvmlab.spec.boot import DirectBoot, DiskBoot
 from kvmlab.spec.domain import DomainSpec
-from kvmlab.spec.interface import NIC_MODELS, InterfaceSpec
 from kvmlab.spec.identity import NetworkIdentity
+from kvmlab.spec.interface import NIC_MODELS, InterfaceSpec
 from kvmlab.spec.network import NetworkSpec, Reservation
 from kvmlab.spec.source import Direct, Multicast, PciDevice, Tap, UdpSocket, UserForward, UserMode
 
