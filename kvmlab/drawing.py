@@ -42,6 +42,10 @@ _PLAIN = ("#ffffff", "#6e7781")
 _OFF = ("#eaeef2", "#afb8c1")
 
 
+#: Corner of a box in which its heading stands: one that no edge passes.
+_HEADING = {"labelloc": "t", "labeljust": "l"}
+_LAN_HEADING = {"labelloc": "b", "labeljust": "r"}
+
 #: NICs that fit beside each other on the page of a notebook.
 _BESIDE = 8
 
@@ -159,12 +163,13 @@ def _add_nodes(graph: Any, topology: Topology, parent: str, *, wide: bool) -> No
             table = (
                 _guest(node, topology.children(node.id), wide=wide) if node.kind == "guest" else _box(node)
             )
-            graph.node(_quoted(node.id), label=f"<{table}>", tooltip=node.id)
+            graph.node(_quoted(node.id), label=f"<{table}>", tooltip=_literal(node.id))
             continue
         with graph.subgraph(name=f"cluster {_quoted(node.id)}") as cluster:
             fill, border = _colours(node)
-            cluster.attr(label=f"<{_heading(node)}>", labeljust="l", style="rounded,filled", margin="9")
-            cluster.attr(fillcolor=fill, color=border, tooltip=node.id)
+            corner = _LAN_HEADING if node.kind == "lan" else _HEADING
+            cluster.attr(label=f"<{_heading(node)}>", style="rounded,filled", margin="9", **corner)
+            cluster.attr(fillcolor=fill, color=border, tooltip=_literal(node.id))
             _add_nodes(cluster, topology, node.id, wide=wide)
     with (
         graph.subgraph() as order
@@ -186,6 +191,11 @@ def _end(topology: Topology, node_id: str, side: str) -> str:
 def _quoted(node_id: str) -> str:
     # graphviz reads "a:b" as port b of node a
     return node_id.replace(":", "_")
+
+
+def _literal(text: str) -> str:
+    r"""Return text in which graphviz sees no escapes such as ``\n``."""
+    return text.replace("\\", r"\\")
 
 
 def _colours(node: Node) -> tuple[str, str]:
@@ -215,7 +225,7 @@ def _box(node: Node) -> str:
 
 def _guest(node: Node, nics: Sequence[Node], *, wide: bool) -> str:
     """Return the table of a guest: its NICs side by side, or one below the other."""
-    cells = [f'<td port="{_quoted(nic.id)}">{_box(nic)}</td>' for nic in nics]
+    cells = [f'<td port="{escape(_quoted(nic.id))}">{_box(nic)}</td>' for nic in nics]
     rows = cells if wide else ["".join(cells)]
     head = f'<td colspan="{len(cells) // len(rows)}" align="left">{_heading(node)}</td>'
     table = "".join(f"<tr>{row}</tr>" for row in (head, *rows))
@@ -239,7 +249,7 @@ def _font(text: str, colour: str, size: int, face: str = _SANS) -> str:
 
 
 def _edge_style(edge: Edge) -> dict[str, str]:
-    label = f" {edge.label} " if edge.label else ""
+    label = f" {_literal(edge.label)} " if edge.label else ""
     if edge.state in ("down", "missing"):
         return {"label": label, "color": _FAULT, "fontcolor": _FAULT, "style": "dashed"}
     return {"label": label, "color": _OFF[1] if edge.state == "off" else _MUTED, "fontcolor": _MUTED}
@@ -255,7 +265,8 @@ def _inline(svg: str) -> str:
     )
     view = re.findall(r'viewBox="[^"]*"', svg)[0]
     head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" {view} role="img" '
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        f'width="{width}" height="{height}" {view} role="img" '
         'style="max-width:100%;height:auto">\n'
         f'<rect width="100%" height="100%" rx="8" fill="{_PAPER}" stroke="{_FRAME}"/>\n'
     )
