@@ -11,6 +11,8 @@ from dataclasses import asdict, fields, is_dataclass
 from html import escape
 from typing import Any, Generic, TypeVar, overload
 
+from kvmlab.errors import SpecError
+
 T_co = TypeVar("T_co", covariant=True)
 
 #: Endings of field names and the units they mean; longer endings come first.
@@ -45,6 +47,9 @@ class Table(Sequence[T_co], Generic[T_co]):
     vm2          -
     >>> table[1]["name"], len(table[:1])
     ('vm2', 1)
+    >>> table.where(name="vm1").columns("rtt_ms")
+    rtt (ms)
+        0.75
     """
 
     __slots__ = ("_rows",)
@@ -73,6 +78,26 @@ class Table(Sequence[T_co], Generic[T_co]):
 
     def _repr_html_(self) -> str:
         return html_table(self._rows)
+
+    def where(self, **values: object) -> "Table[T_co]":
+        """Return the rows that have these values in these columns.
+
+        Raises
+        ------
+        SpecError
+            If there is no such column.
+        """
+        return Table(row for row in self._rows if all(_value(row, name) == v for name, v in values.items()))
+
+    def columns(self, *names: str) -> "Table[dict[str, Any]]":
+        """Return the same rows with these columns only, in this order.
+
+        Raises
+        ------
+        SpecError
+            If there is no such column.
+        """
+        return Table({name: _value(row, name) for name in names} for row in self._rows)
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return the rows as plain dictionaries, for JSON or ``pandas.DataFrame``."""
@@ -153,6 +178,13 @@ def _columns(rows: Sequence[Any]) -> dict[str, list[Any]]:
     if not all(map(_is_record, rows)):
         raise TypeError(f"rows must be dataclass instances or mappings, not {type(rows[0]).__name__}")
     return {field.name: [getattr(row, field.name) for row in rows] for field in fields(rows[0])}
+
+
+def _value(row: Any, name: str) -> Any:
+    known = list(row) if isinstance(row, Mapping) else [field.name for field in fields(row)]
+    if name not in known:
+        raise SpecError(f"there is no column {name!r}", hint=f"there are: {', '.join(known)}")
+    return row[name] if isinstance(row, Mapping) else getattr(row, name)
 
 
 def _is_record(row: object) -> bool:

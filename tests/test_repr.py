@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from kvmlab._repr import Table, head, html_table, text_table
+from kvmlab.errors import SpecError
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,3 +142,19 @@ def test_something_that_is_no_row_is_refused() -> None:
 def test_a_caption_follows_the_table() -> None:
     assert text_table(ROWS, caption="method: ping").splitlines()[-1] == "method: ping"
     assert Cells(html_table(ROWS, caption="method: ping")).texts[-1] == "method: ping"
+
+
+def test_rows_are_chosen_by_the_values_of_their_columns() -> None:
+    assert [row.name for row in ROWS.where(rtt_ms=None)] == ["<vm2>"]
+
+
+def test_columns_are_chosen_in_the_order_asked_for() -> None:
+    assert text_table(ROWS.columns("rtt_ms", "name")[:1]) == "rtt (ms)  name\n    0.75  vm1"
+
+
+@pytest.mark.parametrize("table", [ROWS, Table([{"name": "vm1"}])])
+def test_an_unknown_column_is_named(table: Table[object]) -> None:
+    with pytest.raises(SpecError, match="no column 'mac'") as caught:
+        table.columns("mac")
+
+    assert "there are: name" in caught.value.hint
