@@ -37,20 +37,20 @@ class _Cell:
 
     def step(self, text: str, *, done: float | None = None) -> None:
         """Show the step in place of the one before."""
-        share = "" if done is None else f" <progress value='{done:.3f}' max='1'></progress> {done:.0%}"
-        html = f"<em>{escape(self._title)}: {escape(text)} …{share}</em>"
-        self._show({"text/html": html, "text/plain": f"{self._title}: {text}"})
+        if self._handle is None:
+            # always the same at first: nbval compares what was displayed, not what it was changed to
+            self._handle = self._display(_bundle(f"{self._title}: …"), raw=True, display_id=True)
+        self._handle.update(_bundle(f"{self._title}: {text} …", done), raw=True)
 
     def close(self, ending: str) -> None:
         """Show how it ended; an empty text takes the line away."""
         if self._handle is not None:
-            self._show({"text/plain": f"{self._title}: {ending}" if ending else ""})
+            self._handle.update(_bundle(f"{self._title}: {ending}" if ending else ""), raw=True)
 
-    def _show(self, bundle: dict[str, str]) -> None:
-        if self._handle is None:
-            self._handle = self._display(bundle, raw=True, display_id=True)
-        else:
-            self._handle.update(bundle, raw=True)
+
+def _bundle(text: str, done: float | None = None) -> dict[str, str]:
+    share = "" if done is None else f" <progress value='{done:.3f}' max='1'></progress> {done:.0%}"
+    return {"text/html": f"<em>{escape(text)}{share}</em>", "text/plain": text}
 
 
 class _Terminal:
