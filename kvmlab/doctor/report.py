@@ -1,10 +1,14 @@
 """What an examination found, as data that shows itself."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any, Literal
 
 Outcome = Literal["ok", "warning", "missing"]
+
+#: JupyterLab breaks lines of commands in the middle of words unless told otherwise.
+_WRAPPED = "white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere;margin:0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +37,12 @@ class Check:
     fix: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Report:
-    """All checks of an examination, in an order that is always the same."""
+    """All checks of an examination, in an order that is always the same.
+
+    In a notebook, what is to be mended stands first, and the rest is folded up.
+    """
 
     checks: tuple[Check, ...]
 
@@ -58,17 +65,27 @@ class Report:
         """Return the report as plain data, for JSON."""
         return {"can_run_labs": self.can_run_labs, "checks": [asdict(check) for check in self.checks]}
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         width = max((len(check.name) for check in self.checks), default=0)
         lines = [line for check in self.checks for line in _lines(check, width)]
         return "\n".join([*lines, "", self.summary])
 
     def _repr_html_(self) -> str:
-        rows = "".join(_row(check) for check in self.checks)
-        heads = "".join(
-            f"<th style='text-align:left'>{head}</th>" for head in ("check", "outcome", "observed", "")
-        )
-        return f"<p><strong>{escape(self.summary)}</strong></p><table><tr>{heads}</tr>{rows}</table>"
+        good = [check for check in self.checks if check.outcome == "ok"]
+        others = [check for check in self.checks if check.outcome != "ok"]
+        others.sort(key=lambda check: check.outcome)  # missing before warning
+        folded = f"<details><summary>What is fine ({len(good)})</summary>{_table(good)}</details>"
+        return f"<p><strong>{escape(self.summary)}</strong></p>{_table(others)}{folded if good else ''}"
+
+
+def _table(checks: Sequence[Check]) -> str:
+    if not checks:
+        return ""
+    heads = "".join(
+        f"<th style='text-align:left'>{head}</th>"
+        for head in ("check", "outcome", "observed", "why, and what to do")
+    )
+    return f"<table><tr>{heads}</tr>{''.join(map(_row, checks))}</table>"
 
 
 def _lines(check: Check, width: int) -> list[str]:
@@ -84,7 +101,7 @@ def _row(check: Check) -> str:
     colour = {"ok": "green", "warning": "darkorange", "missing": "red"}[check.outcome]
     advice = ""
     if check.outcome != "ok":
-        code = f"<pre style='white-space:pre-wrap;margin:0'>{escape(check.fix)}</pre>" if check.fix else ""
+        code = f"<pre style='{_WRAPPED}'>{escape(check.fix)}</pre>" if check.fix else ""
         advice = f"{escape(check.why)}{code}"
     cells = (
         escape(check.name),

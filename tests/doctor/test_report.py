@@ -46,6 +46,13 @@ def test_html_shows_markup_of_observations_as_text() -> None:
     assert "<device>" not in html
 
 
+def test_a_notebook_shows_first_what_is_to_be_mended_and_folds_up_the_rest() -> None:
+    html = Report((GOOD, LIMIT, BAD))._repr_html_()
+
+    places = [html.index(word) for word in ("packages", "KVM", "<details>", "What is fine (1)", "tap")]
+    assert places == sorted(places)
+
+
 def test_the_dictionary_is_json_and_keeps_the_order() -> None:
     data = json.loads(json.dumps(Report((BAD, GOOD)).to_dict()))
 
