@@ -60,7 +60,8 @@ def _cables() -> Iterator[tuple[str, list[str]]]:
 def _cable(nic: world.Nic) -> tuple[str, str]:
     far_host, far = nic.peer
     return (
-        f"link add {nic.name} address {nic.mac} type veth peer name {far} netns {far_host}",
+        f"link add {nic.name} address {nic.mac} type veth "
+        f"peer name {far} address {nic.peer_mac} netns {far_host}",
         f"link set {nic.name} up",
     )
 
@@ -68,7 +69,7 @@ def _cable(nic: world.Nic) -> tuple[str, str]:
 def _far_ends() -> Iterator[tuple[str, list[str]]]:
     """Yield what connects the far ends of the cables."""
     far = [nic.peer for nic in world.NICS]
-    bridge = f"link add {SWITCH_BRIDGE} type bridge stp_state 0 forward_delay 0"
+    bridge = f"link add {SWITCH_BRIDGE} address {world.SWITCH_MAC} type bridge stp_state 0 forward_delay 0"
     ports = [f"link set {port} up master {SWITCH_BRIDGE}" for host, port in far if host == "switch"]
     yield "switch", [bridge, "link set lo up", f"link set {SWITCH_BRIDGE} up", *ports]
     yield "internet", ["link set lo up", *(f"link set {link} up" for host, link in far if host == "internet")]

@@ -43,8 +43,8 @@ def made(lab_dir: Path, *, end_bound_s: float) -> Iterator[int]:
         _claim(lab_dir, locks)
         yield locks[0]
     except BaseException:
-        _close(locks)
-        if lab_dir.is_dir():
+        if locks:  # otherwise it is somebody else's
+            _close(locks)
             discard(lab_dir, bound_s=end_bound_s)
         raise
     finally:

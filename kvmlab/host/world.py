@@ -62,6 +62,21 @@ class Nic:
     addresses: tuple[str, ...]
     peer: tuple[str, str]
 
+    @property
+    def peer_mac(self) -> str:
+        """MAC address of the other end of its cable: its own with the highest bit of the fifth byte set.
+
+        Examples
+        --------
+        >>> NICS[0].mac, NICS[0].peer_mac
+        ('02:4b:56:4d:01:10', '02:4b:56:4d:81:10')
+        """
+        octets = self.mac.split(":")
+        return ":".join((*octets[:4], f"{int(octets[4], 16) | 0x80:02x}", octets[5]))
+
+
+#: MAC address of the switch itself.
+SWITCH_MAC = "02:4b:56:4d:80:01"
 
 #: One entry per cable: the end at a host; the other end is a port of the
 #: switch, or the provider's side of the router's uplink.
@@ -98,7 +113,7 @@ ROUTES = (
 #: Sysctls below ``/proc/sys/net`` of a host, beyond the kernel's defaults.
 #: Addresses are set by hand, so duplicate address detection (RFC 4862) would
 #: only make the start slower, and router advertisements would add a second
-#: default route through each further NIC.
+#: default route, and an address, through each further NIC.
 SYSCTLS: dict[str, dict[str, str]] = {
     "host": {"ipv6/conf/default/accept_dad": "0", "ipv6/conf/default/accept_ra": "0"},
     "switch": {"ipv6/conf/default/disable_ipv6": "1"},
@@ -107,7 +122,7 @@ SYSCTLS: dict[str, dict[str, str]] = {
         "ipv4/ip_forward": "1",
         "ipv6/conf/all/forwarding": "1",
     },
-    "pc": {"ipv6/conf/default/accept_dad": "0", "ipv6/conf/all/accept_ra": "0"},
+    "pc": {"ipv6/conf/default/accept_dad": "0", "ipv6/conf/default/accept_ra": "0"},
     "internet": {"ipv6/conf/default/accept_dad": "0", "ipv6/conf/all/forwarding": "1"},
 }
 
