@@ -6,7 +6,7 @@ drawn one below the other, and the internet is at the right.
 
 import re
 from collections.abc import Iterator, Sequence
-from html import escape
+from html import escape, unescape
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ FORMATS = (".svg", ".png", ".pdf", ".dot")
 _SANS, _MONO = "DejaVu Sans", "DejaVu Sans Mono"
 #: Fonts of about the same width, for browsers on machines without ours.
 _FALLBACKS = {_SANS: "Verdana,sans-serif", _MONO: "Menlo,Consolas,monospace"}
+#: Point size of small text, and what ``dot`` reserves at least for a character of it: 7 pixels.
+_SMALL, _ADVANCE = 9, 5.25
 _INK, _MUTED, _FAULT, _PAPER, _FRAME = "#1f2328", "#57606a", "#cf222e", "#ffffff", "#d0d7de"
 
 #: Fill and border of each kind of node; a node with others inside is a box around them.
@@ -239,7 +241,7 @@ def _table(rows: str) -> str:
 def _texts(node: Node) -> Iterator[str]:
     yield _font(f"<b>{escape(node.label)}</b>", _MUTED if node.state == "off" else _INK, 11)
     for line in node.lines:
-        yield _font(escape(line), _MUTED, 9, face=_MONO)
+        yield _font(escape(line), _MUTED, _SMALL, face=_MONO)
     if node.state == "down":
         yield _font("<b>down</b>", _FAULT, 9)
 
@@ -255,9 +257,17 @@ def _edge_style(edge: Edge) -> dict[str, str]:
     return {"label": label, "color": _OFF[1] if edge.state == "off" else _MUTED, "fontcolor": _MUTED}
 
 
+def _fitted(text: re.Match[str]) -> str:
+    """Give a text the width that was reserved for it: browsers set the same font wider, or another one."""
+    start, content = text.groups()
+    width = _ADVANCE * len(unescape(content))
+    return f'{start} textLength="{width:g}" lengthAdjust="spacingAndGlyphs">{content}</text>'
+
+
 def _inline(svg: str) -> str:
     """Turn graphviz's file into an element for a page: paper below it, no wider than the page."""
     svg = re.sub(r"<!--.*?-->\n?", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    svg = re.sub(rf'(<text [^>]*"{_MONO}"[^>]*)>([^<]*)</text>', _fitted, svg)
     for family, others in _FALLBACKS.items():
         svg = svg.replace(f'font-family="{family}"', f'font-family="{family},{others}"')
     width, height = (

@@ -1,3 +1,4 @@
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -179,3 +180,16 @@ def test_a_lab_that_has_nothing_yet_is_drawn() -> None:
     lab.states["host"] = NetworkState()
 
     assert "KVM host" in draw(taken(lab)).source
+
+
+@needs_dot
+def test_no_line_of_a_node_is_wider_than_its_box() -> None:
+    node = Node("a", "nat", "NAT", ("192.168.50.0/24 as 192.168.1.10", "a < b & c"))
+
+    element = elements(Topology((node,)))["a"]
+
+    shapes = " ".join(path.get("d", "") for path in element.iter(f"{SVG}path"))
+    right = max(float(x) for x in re.findall(r"(-?[\d.]+),", shapes))
+    ends = [float(t.get("x", 0)) + float(t.get("textLength", 0)) for t in element.iter(f"{SVG}text")]
+    assert len(ends) == 3
+    assert max(ends) < right
