@@ -59,11 +59,8 @@ def _cables() -> Iterator[tuple[str, list[str]]]:
 
 def _cable(nic: world.Nic) -> tuple[str, str]:
     far_host, far = nic.peer
-    return (
-        f"link add {nic.name} address {nic.mac} type veth "
-        f"peer name {far} address {nic.peer_mac} netns {far_host}",
-        f"link set {nic.name} up",
-    )
+    peer = f"peer name {far} address {nic.peer_mac} netns {far_host}"
+    return f"link add {nic.name} address {nic.mac} type veth {peer}", f"link set {nic.name} up"
 
 
 def _far_ends() -> Iterator[tuple[str, list[str]]]:
