@@ -142,7 +142,8 @@ def _members(source: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
 
 def _is_machines_own(place: str) -> bool:
     """Tell whether mmdebstrap put this there, from the machine that it runs on."""
-    return place in ("etc/hostname", "etc/resolv.conf") or place.startswith(("dev/", "etc/apt/", "etc/dpkg/"))
+    settings = ("dev/", "etc/apt/", "etc/dpkg/", "etc/hostname/", "etc/resolv.conf/")
+    return f"{place}/".startswith(settings)
 
 
 def _skeleton() -> Iterator[tarfile.TarInfo]:

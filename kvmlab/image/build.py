@@ -47,7 +47,7 @@ def build_image(
 ) -> Image:
     """Build the guest image, unless there is one of the same recipe.
 
-    Takes half a minute and more, depending on the line; needs about 1 GB of
+    Takes half a minute and more, depending on the line; needs about 1.3 GB of
     disk meanwhile. An interrupted build leaves what was there before.
 
     Parameters
@@ -121,7 +121,7 @@ def _explained(error: OSError | KvmlabError, home: Path, name: str) -> KvmlabErr
     if getattr(error, "errno", None) == errno.ENOSPC or any(words in text for words in _FULL):
         return ImageError(
             f"guest image {name!r}: the disk that holds {home} is full",
-            hint="free some 1 GB there, or set KVMLAB_CACHE_DIR to a folder on another disk",
+            hint="free some 1.5 GB there, or set KVMLAB_CACHE_DIR to a folder on another disk",
         )
     hint = getattr(error, "hint", "") or "does `sudo apt-get update` work here?"
     return ImageError(f"guest image {name!r} could not be built: {text}", hint=hint)

@@ -119,7 +119,8 @@ EXCLUDED_PATHS = (
         "usr/lib/*/gconv",
         "usr/lib/*/perl*",
         "usr/lib/*/libperl*",
-        "usr/lib/*/libicudata*",
+        "usr/lib/*/libicui*",
+        "usr/lib/*/libicut*",
     ),
     *("usr/lib/dracut", "usr/share/initramfs-tools", "usr/bin/perl*", "usr/bin/udevadm"),
     *(
