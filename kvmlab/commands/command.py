@@ -2,9 +2,13 @@
 
 import re
 import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kvmlab._run import Completed, Runner
+
+#: Width of a notebook's cell, and of a terminal beside it.
+_COLUMNS = 88
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ class Command:
 
     def __str__(self) -> str:
         place = "" if self.where == "host" else f" (on {self.where})"
-        line = f"# {self.comment}{place}\n{shlex.join(self.argv)}"
+        line = f"# {self.comment}{place}\n{_shell_text(self.argv)}"
         if not self.stdin:
             return line
         end = _end_mark(self.stdin)
@@ -45,6 +49,34 @@ class Command:
     def run(self, runner: Runner) -> Completed:
         """Run it; the caller chooses the host."""
         return runner.run(self.argv, stdin=self.stdin)
+
+
+def _shell_text(argv: Sequence[str]) -> str:
+    r"""Return what to type; a long command goes on in a next line, which begins with an option.
+
+    Examples
+    --------
+    >>> print(_shell_text(["dnsmasq", "--except-interface", "lo", "--domain=" + 60 * "a", "--expand-hosts"]))
+    dnsmasq --except-interface lo \
+        --domain=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa --expand-hosts
+    """
+    lines = [shlex.quote(argv[0])]
+    for option, values in _options(argv[1:]):
+        words = shlex.join([option, *values])
+        if len(lines[-1]) + 1 + len(words) > _COLUMNS:
+            lines.append(words)
+        else:
+            lines[-1] += f" {words}"
+    return " \\\n    ".join(lines)
+
+
+def _options(words: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield each option with the values that follow it, and words before the first one as they are."""
+    start = 0
+    for end in range(1, len(words) + 1):
+        if end == len(words) or words[end].startswith("-"):
+            yield words[start], list(words[start + 1 : end])
+            start = end
 
 
 def _end_mark(text: str) -> str:
