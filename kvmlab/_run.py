@@ -17,13 +17,18 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Protocol, TypeAlias
 
 from kvmlab.errors import CommandError, CommandTimeout, ExecutableNotFound
 
 #: Folders of daemons and tools for administrators (libvirtd, dnsmasq, nft);
 #: the PATH of an ordinary user lacks them on Debian (ENV_PATH in login.defs(5)).
 _ADMIN_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+
+#: Where the streams of :meth:`LocalRunner.popen` may lead, beside files.
+PIPE, DEVNULL = subprocess.PIPE, subprocess.DEVNULL
+#: What :meth:`LocalRunner.popen` returns.
+Process: TypeAlias = "subprocess.Popen[bytes]"
 
 #: Prefix of a command that must not outlive this process, whatever ends it
 #: (PR_SET_PDEATHSIG, prctl(2)).
@@ -283,16 +288,23 @@ def require(*programs: str) -> None:
             raise ExecutableNotFound(name)
 
 
-def replace_process(argv: Sequence[str]) -> None:
+def replace_process(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> None:
     """Replace this process by a command (for interactive programs).
+
+    Parameters
+    ----------
+    argv
+        The command.
+    env
+        Its environment; this process's own by default.
 
     Raises
     ------
     ExecutableNotFound
         If the program is not installed.
     """
-    env = complete_environment()
-    if shutil.which(argv[0], path=env["PATH"]) is None:
+    complete = complete_environment(env)
+    if shutil.which(argv[0], path=complete["PATH"]) is None:
         raise ExecutableNotFound(argv[0])
     sys.stdout.flush()  # what was printed so far would be lost
-    os.execvpe(argv[0], list(argv), env)
+    os.execvpe(argv[0], list(argv), complete)

@@ -1,9 +1,10 @@
 """How fast one guest starts, and what several cost together."""
 
 import contextlib
-from pathlib import Path
+from collections.abc import Sequence
 
 from kvmlab import lab as labs
+from kvmlab._progress import Silent
 from kvmlab._run import LocalRunner
 from kvmlab.bench import rawkit, scene
 from kvmlab.bench.rawguest import RawGuest
@@ -37,7 +38,7 @@ PING = FigureKind(
 PSS = FigureKind(
     "guest_pss",
     "MiB",
-    f"proportional memory (PSS) of the QEMU of each of {TOGETHER} guests when all answer ping",
+    f"proportional memory (PSS) of QEMU for each of {TOGETHER} guests that run together, their mean",
     "the plain QEMUs of eight_guests_to_ping",
 )
 
@@ -57,7 +58,7 @@ def _starts(rounds: Rounds, name: str, *, instant: bool) -> Samples:
     values, baseline = [], []
     with scene.lab_with_network() as lab:
         guest = scene.define_guest(lab, "vm1")
-        guest.start()  # makes the saved guest
+        guest.start(progress=Silent())  # makes the saved guest
         guest.destroy()
         kit, place = RawKit.of(lab, guest), scene.raw_place(lab)
         _start(guest, instant=instant)  # the files are in memory from now on
@@ -73,7 +74,7 @@ def _starts(rounds: Rounds, name: str, *, instant: bool) -> Samples:
 
 
 def _start(guest: Domain, *, instant: bool) -> float:
-    elapsed_s = scene.timed(lambda: guest.start(instant=instant))
+    elapsed_s = scene.timed(lambda: guest.start(instant=instant, progress=Silent()))
     guest.destroy()
     return elapsed_s
 
@@ -93,7 +94,7 @@ def together(rounds: Rounds) -> dict[str, Samples]:
     raw_pss: list[float] = []
     with scene.lab_with_network() as lab:
         guests = [scene.define_guest(lab, f"vm{index}") for index in range(1, TOGETHER + 1)]
-        guests[0].start()  # makes the saved guest
+        guests[0].start(progress=Silent())  # makes the saved guest
         guests[0].destroy()
         kits, place = [RawKit.of(lab, guest) for guest in guests], scene.raw_place(lab)
         for number in rounds.of(PING.name):
@@ -109,15 +110,15 @@ def together(rounds: Rounds) -> dict[str, Samples]:
 
 def _together(lab: Lab, guests: list[Domain], pss: list[float]) -> float:
     def start() -> None:
-        labs.start_all(guests)
+        labs.start_all(guests, progress=Silent())
         for guest in guests:
             address = guest.address
             scene.until(lambda: _answers(lab.host, address))  # noqa: B023  (called in this turn)
 
     elapsed_s = scene.timed(start)
+    files = [lab.path / "run/libvirt/qemu" / f"{guest.name}.pid" for guest in guests]
+    pss.append(mean_pss_mib(lab.host, [int(file.read_text(encoding="ascii")) for file in files]))
     for guest in guests:
-        pid = (lab.path / "run/libvirt/qemu" / f"{guest.name}.pid").read_text(encoding="ascii")
-        pss.append(pss_mib(lab.host, int(pid)))
         guest.destroy()
     return elapsed_s
 
@@ -133,7 +134,7 @@ def _together_raw(kits: list[RawKit], place: Place, pss: list[float]) -> float:
                 scene.until(lambda: _answers(place.host, address))  # noqa: B023  (called in this turn)
 
         elapsed_s = scene.timed(start)
-        pss.extend(pss_mib(place.host, guest.pid()) for guest in guests)
+        pss.append(mean_pss_mib(place.host, [guest.pid() for guest in guests]))
     return elapsed_s
 
 
@@ -141,10 +142,11 @@ def _answers(host: LocalRunner, address: str) -> bool:
     return host.run(["ping", "-c1", "-W1", address], check=False).returncode == 0
 
 
-def pss_mib(host: LocalRunner, pid: int) -> float:
-    """Return a process's proportional set size in MiB: shared pages count in parts.
+def mean_pss_mib(host: LocalRunner, pids: Sequence[int]) -> float:
+    """Return the mean proportional set size of processes in MiB: shared pages count in parts.
 
     Source: proc(5), ``/proc/PID/smaps_rollup``.
     """
-    text = host.run(["cat", str(Path("/proc", str(pid), "smaps_rollup"))]).stdout
-    return next(int(line.split()[1]) / 1024 for line in text.splitlines() if line.startswith("Pss:"))
+    text = host.run(["cat", *(f"/proc/{pid}/smaps_rollup" for pid in pids)]).stdout
+    sizes_kib = [int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")]
+    return sum(sizes_kib) / len(sizes_kib) / 1024

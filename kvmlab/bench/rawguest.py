@@ -15,7 +15,7 @@ from kvmlab.bench.rawline import RawNic
 from kvmlab.errors import MeasurementError
 
 #: Seconds in which plain QEMU must have done each thing asked of it; a cold boot takes the longest.
-BOUND_S = 120.0
+BOUND_S = 60.0
 #: Seconds between two looks.
 LOOK_S = 0.005
 _IGNORE_SHARED = [{"capability": "x-ignore-shared", "state": True}]
@@ -106,9 +106,12 @@ class RawGuest:
 
     def agent(self, command: str, **arguments: object) -> Any:
         """Send a command to the guest's agent and return its result; waits for the agent to start."""
+        return self._listen().ask(command, **arguments)
+
+    def _listen(self) -> _Talk:
         if self._agent is None:
             self._agent = _Talk(self._connect(rawline.AGENT), "the guest of plain QEMU")
-        return self._agent.ask(command, **arguments)
+        return self._agent
 
     def _connect(self, name: str) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX)
@@ -130,13 +133,14 @@ class RawGuest:
         self.qmp("migrate-incoming", uri=f"exec:cat '{state}'")
 
     def wait_loaded(self) -> None:
-        """Wait until the state is loaded and the guest runs."""
+        """Wait until the state is loaded, and let the guest run."""
         for _ in _looks("plain QEMU did not load the saved guest"):
             status = self.qmp("query-migrate").get("status", "none")
             if status == "failed":
                 raise MeasurementError("plain QEMU could not load the saved guest")
             if status == "completed":
-                return
+                break
+        self.qmp("cont")  # it was saved while it stood still
 
     def plug(self, nics: Sequence[RawNic]) -> None:
         """Plug NICs into the running guest."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from kvmlab._progress import Progress
+from kvmlab._progress import Progress, Silent
 from kvmlab.bench.rawkit import Place
 from kvmlab.lab import Lab
 from kvmlab.spec.domain import DomainSpec
@@ -53,7 +53,7 @@ class Rounds:
 
 def start_lab() -> Lab:
     """Start the lab of this run; its name clashes with no other's."""
-    return Lab.start(f"bench-{os.getpid()}")
+    return Lab.start(f"bench-{os.getpid()}", progress=Silent())
 
 
 def add_network(lab: Lab) -> None:

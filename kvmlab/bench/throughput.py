@@ -1,5 +1,6 @@
 """Whether a measurement through kvmlab disturbs what it measures."""
 
+from kvmlab._progress import Silent
 from kvmlab.bench import scene
 from kvmlab.bench.console import SerialConsole
 from kvmlab.bench.report import FigureKind, Samples
@@ -28,7 +29,7 @@ def versus_by_hand(rounds: Rounds) -> dict[str, Samples]:
     line = " ".join(client_argv(target, Load(duration_s=TRAFFIC_S), port=PORT, reverse=False))
     ratios = []
     with scene.lab_with_network() as lab:
-        guest = scene.define_guest(lab, "vm1").start().wait_until_ready()
+        guest = scene.define_guest(lab, "vm1").start(progress=Silent()).wait_until_ready()
         with SerialConsole(lab.uri, guest.name) as console:
             for number in rounds.of(RATIO.name):
                 through, by_hand = scene.in_turns(

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 
 from kvmlab import lab as labs
+from kvmlab._progress import Silent
 from kvmlab.bench import barehost, rawkit, scene
 from kvmlab.bench.barehost import BareHost
 from kvmlab.bench.rawkit import Place, RawKit
@@ -52,7 +53,7 @@ def _kits() -> list[RawKit]:
     """Fill libvirt's cache and make the saved guest; return what plain QEMU needs for two guests."""
     with scene.lab_with_network() as lab:
         guests = [scene.define_guest(lab, name) for name in ("vm1", "vm2")]
-        guests[0].start()
+        guests[0].start(progress=Silent())
         return [RawKit.of(lab, guest) for guest in guests]
 
 
@@ -65,7 +66,7 @@ def _lab() -> tuple[float, float, float]:
         start_s = time.monotonic() - started
         scene.add_network(lab)
         guests = [scene.define_guest(lab, name) for name in ("vm1", "vm2")]
-        labs.start_all(guests)
+        labs.start_all(guests, progress=Silent())
         ping = ["ping", "-c1", "-W1", guests[1].address]
         scene.until(lambda: guests[0].run(ping, check=False).returncode == 0)
         ping_s = time.monotonic() - started

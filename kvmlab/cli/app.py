@@ -1,35 +1,71 @@
-"""The commands and how errors end them."""
+"""The commands, and how errors end them."""
 
 import sys
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from typer.core import TyperGroup
 
-from kvmlab.cli import course, images, labs, machine
+from kvmlab.cli import course, images, inside, labs, machine, output
 from kvmlab.errors import KvmlabError
 
+
+class _Commands(TyperGroup):
+    """Ends what a command raises: with one message and status 1, or with 130 after Ctrl-C."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Invoke the command that was typed."""
+        try:
+            return super().invoke(ctx)
+        except KvmlabError as error:
+            output.print_error(error)
+            raise typer.Exit(1) from error
+        except KeyboardInterrupt as error:
+            print(file=sys.stderr)
+            raise typer.Exit(output.INTERRUPTED) from error
+        except BrokenPipeError:
+            raise  # whoever reads the output has seen enough: typer ends quietly
+        except OSError as error:
+            output.print_error(KvmlabError(str(error)))
+            raise typer.Exit(1) from error
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"kvmlab {version('kvmlab')}")
+        raise typer.Exit
+
+
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Say what kvmlab is: a whole KVM host of your own, without root."""
+
+
 app = typer.Typer(
-    help="A whole KVM host of your own, without root.", no_args_is_help=True, pretty_exceptions_enable=False
+    cls=_Commands,
+    help="A whole KVM host of your own, without root.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    callback=_options,
 )
+_BEHIND_A_NAME = {"allow_interspersed_args": False}  # options after it are the command's own
 app.command()(machine.doctor)
 app.command()(labs.up)
 app.command()(labs.down)
 app.command()(labs.ls)
 app.command()(labs.status)
-app.command(name="exec", context_settings={"allow_interspersed_args": False})(labs.exec_)
-app.command()(labs.console)
+app.command(name="exec", context_settings=_BEHIND_A_NAME)(inside.exec_)
+app.command()(inside.console)
 app.add_typer(images.app, name="image")
 app.command()(machine.bench)
 app.command()(course.jupyter)
 
 
 def main() -> None:
-    """Run the command line; an error of kvmlab is a message and status 1."""
-    try:
-        app()
-    except KvmlabError as error:
-        console = Console(stderr=True)
-        console.print(f"kvmlab: {error}", style="red", markup=False, highlight=False)
-        if error.hint:
-            console.print(f"Hint: {error.hint}", markup=False, highlight=False)
-        sys.exit(1)
+    """Run the command line."""
+    app()

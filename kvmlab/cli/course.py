@@ -5,17 +5,19 @@ from typing import Annotated
 
 import typer
 
-from kvmlab import jupyter as course
-
 
 def jupyter(
-    folder: Annotated[Path, typer.Argument(help="Your working copy of the course.")] = course.DEFAULT_FOLDER,
+    folder: Annotated[Path, typer.Argument(help="Your working copy of the course.")] = Path(
+        "~/kvmlab-course"
+    ),
     port: Annotated[
         int | None, typer.Option(help="Port on 127.0.0.1; by default a free one from 8888.")
     ] = None,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the address only.")] = False,
 ) -> None:
     """Open JupyterLab at the first notebook, in a working copy of yours."""
+    from kvmlab import jupyter as course
+
     copy = course.workspace(folder)
     if copy.added:
         print(f"{len(copy.added)} files of the course are new in {copy.folder}")

@@ -1,94 +1,134 @@
-"""Commands on labs: up, down, ls, status, exec, console."""
+"""Commands on labs: up, down, ls, status."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kvmlab import lab as labs
-from kvmlab._run import Runner, replace_process
-from kvmlab.cli.output import JsonOption, print_json, print_rows
-from kvmlab.errors import LabError
-from kvmlab.host import client, namespaces, world
+from kvmlab.cli import choice
+from kvmlab.cli.output import JsonOption, print_error, print_json, print_rows
+from kvmlab.errors import KvmlabError
 
-LabArgument = Annotated[str, typer.Argument(help="Name of the lab.")]
-LabOption = Annotated[
-    str, typer.Option("--lab", "-l", help="Name of the lab; may be left out if only one runs.")
-]
+if TYPE_CHECKING:
+    from kvmlab.lab import Lab
 
 
-def up(name: LabArgument = "lab") -> None:
+def up(
+    name: Annotated[str, typer.Argument(metavar="LAB", help="Name of the lab.")] = "lab",
+    as_json: JsonOption = False,
+) -> None:
     """Start a lab and leave it running."""
+    from kvmlab import lab as labs
+
     lab = labs.Lab.start(name)
-    print(f"lab {name} is up; it ends with: kvmlab down {name}")
-    print(f"virsh -c '{lab.uri}' list --all")
+    if as_json:
+        print_json(next(asdict(info) for info in labs.list_labs() if info.name == name))
+        return
+    print(f"lab {name} is up. Go on with:\n")
+    for action, command in _next_steps(lab):
+        print(f"  {action:<15} {command}")
+
+
+def _next_steps(lab: "Lab") -> list[tuple[str, str]]:
+    return [
+        ("in a notebook", f'lab = kl.Lab.attach("{lab.name}")'),
+        ("a root shell", f"kvmlab exec --lab {lab.name} host bash"),
+        ("libvirt", f"virsh -c '{lab.uri}' list --all"),
+        ("what is in it", f"kvmlab status {lab.name}"),
+        ("its end", f"kvmlab down {lab.name}"),
+    ]
 
 
 def down(
-    names: Annotated[list[str] | None, typer.Argument(help="Names of the labs.")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="LAB", show_default=False, help="Names of the labs; the one that runs."),
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="End every lab of this user.")] = False,
 ) -> None:
     """End labs: all that they held is gone."""
-    chosen = [info.name for info in labs.list_labs()] if everything else (names or ["lab"])
-    for name in chosen:
-        labs.Lab.attach(name).stop()
-        print(f"lab {name} has ended")
+    from kvmlab import lab as labs
+
+    if everything and names:
+        raise typer.BadParameter("name labs, or give --all")
+    found = [info.name for info in labs.list_labs()] if everything else names
+    if everything and not found:
+        print("no lab runs")
+    failed = False
+    for name in [choice.chosen("", option="kvmlab down NAME")] if found is None else dict.fromkeys(found):
+        try:
+            labs.Lab.attach(name).stop()
+            print(f"lab {name} has ended")
+        except KvmlabError as error:  # the others end all the same
+            print_error(error)
+            failed = True
+    raise typer.Exit(1 if failed else 0)
 
 
 def ls(as_json: JsonOption = False) -> None:
     """List the labs that run."""
-    print_rows(labs.list_labs(), as_json=as_json, empty="no lab runs; start one with: kvmlab up")
+    from kvmlab.lab import list_labs
+
+    print_rows(list_labs(), as_json=as_json, empty="no lab runs; start one with: kvmlab up")
 
 
-def status(name: LabArgument = "lab", as_json: JsonOption = False) -> None:
+def status(name: choice.LabArgument = "", as_json: JsonOption = False) -> None:
     """Show a lab's daemons, networks and domains."""
-    lab = labs.Lab.attach(name)
-    daemons = [{"name": d.name, "state": d.state} for d in lab.daemons()]
-    networks = [{"name": n.name, "bridge": n.bridge, "active": n.is_active} for n in lab.networks()]
-    domains = [{"name": d.name, "state": d.state, "accelerator": d.accelerator} for d in lab.domains()]
+    from kvmlab import lab as labs
+
+    lab = labs.Lab.attach(choice.chosen(name, option="kvmlab status NAME"))
+    found: dict[str, Any] = {"name": lab.name, "uri": lab.uri, "accelerator": lab.accelerator}
+    found["daemons"] = [asdict(daemon) for daemon in lab.daemons()]
+    failure: KvmlabError | None = None
+    try:
+        found |= {"networks": _networks(lab), "domains": _domains(lab)}
+    except KvmlabError as error:  # a lab without its libvirtd still has daemons to show
+        failure = error
     if as_json:
-        print_json(
-            {"name": name, "uri": lab.uri, "daemons": daemons, "networks": networks, "domains": domains}
-        )
-        return
-    print(f"lab {name}  {lab.uri}")
-    for title, rows in (("daemons", daemons), ("networks", networks), ("domains", domains)):
-        print(f"\n{title}")
-        for row in rows or [{"": "none"}]:
-            print("  " + "  ".join(str(value) for value in row.values()))
+        print_json(found)
+    else:
+        _print_status(found)
+    if failure is not None:
+        raise failure
 
 
-def exec_(
-    where: Annotated[str, typer.Argument(help=f"A host ({', '.join(world.HOSTS)}) or a guest.")],
-    argv: Annotated[list[str], typer.Argument(help="The command.")],
-    lab_name: LabOption = "",
-) -> None:
-    """Run a command on a host of a lab, or in a guest."""
-    name = lab_name or _only_lab()
-    if where in world.HOSTS:
-        init = client.init_pid(labs.lab_dir(name))
-        replace_process([*namespaces.enter_argv(init, where), *argv])
-    guest: Runner = labs.Lab.attach(name).domain(where)
-    done = guest.run(argv, check=False, timeout_s=3600)
-    print(done.stdout, end="")
-    typer.echo(done.stderr, nl=False, err=True)
-    raise typer.Exit(done.returncode if done.returncode >= 0 else 128 - done.returncode)
+def _networks(lab: "Lab") -> list[dict[str, Any]]:
+    return [
+        {"name": n.name, "state": "active" if n.is_active else "inactive", "bridge": n.bridge}
+        for n in lab.networks()
+    ]
 
 
-def console(
-    guest: Annotated[str, typer.Argument(help="Name of the guest.")],
-    lab_name: LabOption = "",
-) -> None:
-    """Open a guest's serial console; it is left with Ctrl and the right bracket."""
-    lab = labs.Lab.attach(lab_name or _only_lab())
-    lab.domain(guest).vir  # noqa: B018  (an unknown guest is refused here, with kvmlab's message)
-    replace_process(["virsh", "--connect", lab.uri, "console", "--force", guest])
+def _domains(lab: "Lab") -> list[dict[str, Any]]:
+    nics = [asdict(nic) for nic in lab.guest_nics()]
+    return [
+        {
+            "name": domain.name,
+            "state": domain.state,
+            "accelerator": domain.accelerator,
+            "nics": [nic for nic in nics if nic["domain"] == domain.name],
+        }
+        for domain in lab.domains()
+    ]
 
 
-def _only_lab() -> str:
-    names = [info.name for info in labs.list_labs()]
-    if len(names) != 1:
-        found = ", ".join(names) or "none"
-        raise LabError(
-            f"which lab? running: {found}", hint="say it with --lab NAME, or start one with `kvmlab up`"
-        )
-    return names[0]
+def _print_status(found: Mapping[str, Any]) -> None:
+    print(f"lab {found['name']}, guests run on {found['accelerator']}\n{found['uri']}")
+    print("\ndaemons")
+    print_rows(found["daemons"], empty="none")
+    if "networks" in found:
+        print("\nnetworks")
+        print_rows(found["networks"], empty="none")
+        print("\ndomains")
+        print_rows([_domain_row(domain) for domain in found["domains"]], empty="none")
+
+
+def _domain_row(domain: Mapping[str, Any]) -> dict[str, str]:
+    addresses = (a for nic in domain["nics"] for a in nic["addresses"] if not a.startswith("fe80"))
+    return {
+        "name": domain["name"],
+        "state": domain["state"],
+        "accelerator": domain["accelerator"],
+        "addresses": ", ".join(addresses),
+    }

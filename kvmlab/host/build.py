@@ -1,14 +1,11 @@
-"""Build the world of a lab with netlink; runs as PID 1 of the lab."""
+"""Build the world of a lab, as it stands in :mod:`kvmlab.host.world`; runs as PID 1 of the lab."""
 
-import os
+from collections.abc import Iterator
 from pathlib import Path
 
-from pyroute2 import IPRoute, netns
-from pyroute2.netlink.exceptions import NetlinkError as Pyroute2Error
-
 from kvmlab._run import LocalRunner
-from kvmlab.errors import NetlinkError
-from kvmlab.host import world
+from kvmlab.errors import CommandError, NetlinkError
+from kvmlab.host import kernel, world
 
 SWITCH_BRIDGE = "sw0"
 
@@ -19,89 +16,77 @@ def build_world(runner: LocalRunner) -> None:
     Parameters
     ----------
     runner
-        Runs ``nft`` in the lab.
+        Runs ``ip`` and ``nft`` on the KVM host.
 
     Raises
     ------
     NetlinkError
-        If the kernel refuses a step; the message names the host and the link.
+        If the kernel refuses a step; the message names the host and the command.
     """
-    for host in world.HOSTS:
-        if host != "host":
-            netns.create(host)
-        _set_sysctls(host)
-    sockets = {host: IPRoute(netns=host if host != "host" else None) for host in world.HOSTS}
+    _run_batch(runner, "host", [f"netns add {host}" for host in world.HOSTS if host != "host"])
+    for host, settings in world.SYSCTLS.items():
+        _write_sysctls(host, settings)
+    for host, lines in (*_cables(), *_far_ends(), *_addresses()):
+        _run_batch(runner, host, lines)
     try:
-        _build(sockets)
-    except Pyroute2Error as error:
-        raise NetlinkError(f"the kernel refused to build the world: {error}") from error
-    finally:
-        for socket in sockets.values():
-            socket.close()
-    runner.run(["ip", "netns", "exec", "router", "nft", "-f", "-"], stdin=world.ROUTER_RULES)
+        runner.run(["ip", "netns", "exec", "router", "nft", "-f", "-"], stdin=world.ROUTER_RULES)
+    except CommandError as error:
+        raise NetlinkError(f"the kernel refused the firewall rules of the router: {error.stderr}") from error
 
 
-def _build(sockets: dict[str, IPRoute]) -> None:
-    switch = sockets["switch"]
-    switch.link("add", ifname=SWITCH_BRIDGE, kind="bridge", br_stp_state=0, br_forward_delay=0)
-    bridge = _index(switch, SWITCH_BRIDGE)
-    switch.link("set", index=bridge, state="up")
-    for ipr in sockets.values():
-        ipr.link("set", index=1, state="up")
-    for nic in world.NICS:
-        _plug(sockets, nic)
-        if nic.peer[0] == "switch":
-            port = _index(switch, nic.peer[1])
-            switch.link("set", index=port, master=bridge)
-    for address in world.PROVIDER_ADDRESSES:
-        _add_address(sockets["internet"], "isp0", address)
-    for address in world.SERVER_ADDRESSES:
-        _add_address(sockets["internet"], "lo", address)
-    for host, destination, gateway in world.ROUTES:
-        sockets[host].route("add", dst=destination, gateway=gateway)
+def _run_batch(runner: LocalRunner, host: str, lines: list[str]) -> None:
+    where = [] if host == "host" else ["-netns", host]
+    try:
+        runner.run(["ip", *where, "-batch", "-"], stdin="".join(f"{line}\n" for line in lines))
+    except CommandError as error:
+        refused, number = error.stderr.strip().rsplit("Command failed -:", 1)
+        raise NetlinkError(
+            f"the kernel refused on {host!r}: ip {lines[int(number) - 1]}: {refused.strip()}"
+        ) from error
 
 
-def _plug(sockets: dict[str, IPRoute], nic: world.Nic) -> None:
-    near, far = sockets[nic.host], sockets[nic.peer[0]]
-    peer = {"ifname": nic.peer[1], "net_ns_fd": nic.peer[0]}
-    near.link("add", ifname=nic.name, kind="veth", address=nic.mac, peer=peer)
-    far.link("set", index=_index(far, nic.peer[1]), state="up")
-    near.link("set", index=_index(near, nic.name), state="up")
-    for address in nic.addresses:
-        _add_address(near, nic.name, address)
+def _cables() -> Iterator[tuple[str, list[str]]]:
+    """Yield what plugs in the cables, at their near ends."""
+    for host in dict.fromkeys(nic.host for nic in world.NICS):
+        yield (
+            host,
+            [
+                "link set lo up",
+                *(line for nic in world.NICS if nic.host == host for line in _cable(nic)),
+            ],
+        )
 
 
-def _add_address(ipr: IPRoute, link: str, address: str) -> None:
-    host, prefix_length = address.split("/")
-    ipr.addr("add", index=_index(ipr, link), address=host, prefixlen=int(prefix_length))
+def _cable(nic: world.Nic) -> tuple[str, str]:
+    far_host, far = nic.peer
+    return (
+        f"link add {nic.name} address {nic.mac} type veth peer name {far} netns {far_host}",
+        f"link set {nic.name} up",
+    )
 
 
-def _index(ipr: IPRoute, name: str) -> int:
-    found: list[int] = list(ipr.link_lookup(ifname=name))
-    if not found:
-        raise NetlinkError(f"link {name!r} does not exist")
-    return found[0]
+def _far_ends() -> Iterator[tuple[str, list[str]]]:
+    """Yield what connects the far ends of the cables."""
+    far = [nic.peer for nic in world.NICS]
+    bridge = f"link add {SWITCH_BRIDGE} type bridge stp_state 0 forward_delay 0"
+    ports = [f"link set {port} up master {SWITCH_BRIDGE}" for host, port in far if host == "switch"]
+    yield "switch", [bridge, "link set lo up", f"link set {SWITCH_BRIDGE} up", *ports]
+    yield "internet", ["link set lo up", *(f"link set {link} up" for host, link in far if host == "internet")]
 
 
-def _set_sysctls(host: str) -> None:
-    settings = world.SYSCTLS.get(host, {})
-    if host == "host":
-        write_sysctls(settings)
-        return
-    pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            netns.setns(host)
-            write_sysctls(settings)
-            status = 0
-        finally:
-            os._exit(status)
-    if os.waitpid(pid, 0)[1] != 0:
-        raise NetlinkError(f"the sysctls of {host!r} could not be set")
+def _addresses() -> Iterator[tuple[str, list[str]]]:
+    """Yield what gives addresses and routes; by now every link has a carrier."""
+    placed = [(nic.host, nic.name, address) for nic in world.NICS for address in nic.addresses]
+    placed += [("internet", "isp0", address) for address in world.PROVIDER_ADDRESSES]
+    placed += [("internet", "lo", address) for address in world.SERVER_ADDRESSES]
+    for host in dict.fromkeys(host for host, _link, _address in placed):
+        addresses = [f"address add {address} dev {link}" for where, link, address in placed if where == host]
+        routes = [f"route add {to} via {gateway}" for where, to, gateway in world.ROUTES if where == host]
+        yield host, [*addresses, *routes]
 
 
-def write_sysctls(settings: dict[str, str]) -> None:
-    """Write sysctls of the present network namespace."""
-    for key, value in settings.items():
-        Path("/proc/sys/net", key).write_text(value, encoding="ascii")
+def _write_sysctls(host: str, settings: dict[str, str]) -> None:
+    own = kernel.OWN_NETNS if host == "host" else kernel.NETNS_DIR / host
+    with kernel.inside_netns(own):
+        for key, value in settings.items():
+            Path("/proc/sys/net", key).write_text(value, encoding="ascii")

@@ -3,210 +3,175 @@
 It runs inside the namespaces (``python -m kvmlab.host.init LAB_DIR REPORT_FD
 LOCK_FD``). libvirtd must not be PID 1 itself: it does not reap orphans. One
 thread does all work, so a child is reaped either by the call that started it
-or by :meth:`Init.reap`, never by both.
+or by :meth:`Daemons.reap`, never by both.
 
-Requests come as one JSON object per connection on a Unix socket; see
-:mod:`kvmlab.host.client` for the other side.
+Its socket has one name while the lab is being made and another when it is
+ready, so that a half-made lab can be found and ended, but not used.
+:mod:`kvmlab.host.client` is the other side.
 """
 
-import contextlib
 import json
 import os
 import select
-import selectors
 import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from pyroute2 import netns
+from typing import Any, NoReturn
 
 from kvmlab._run import LocalRunner
 from kvmlab.errors import DaemonError, KvmlabError
-from kvmlab.host import build, links, mounts, web, world
+from kvmlab.host import build, client, kernel, links, mounts, web, world
+from kvmlab.host.daemons import Daemons
+from kvmlab.host.server import Server
 
+LIBVIRTD_SOCKET = "/run/libvirt/libvirt-sock"
 #: Seconds that libvirtd may take to open its socket. A first start fills
 #: its capabilities cache (one QEMU run per machine type), some seconds.
 LIBVIRTD_BOUND_S = 60.0
-
-
-@dataclass(slots=True)
-class Daemon:
-    """A child of init that has to live as long as the lab."""
-
-    name: str
-    pid: int
-    status: int | None = None
-
-    @property
-    def state(self) -> str:
-        """``running``, or how it ended."""
-        if self.status is None:
-            return "running"
-        code = os.waitstatus_to_exitcode(self.status)
-        return f"killed by signal {-code}" if code < 0 else f"ended with status {code}"
+#: Seconds that the servers of the world may take to listen.
+SERVERS_BOUND_S = 20.0
+#: TCP ports that have to listen before a lab is ready, so that a first probe is answered.
+PORTS = {"router": {53}, "pc": {80, 5201}, "internet": {53, 80, 5201}}
+#: State of a listening socket in /proc/net/tcp (proc_pid_net(5)).
+_LISTEN = "0A"
 
 
 @dataclass(slots=True)
 class Init:
-    """The state of PID 1."""
+    """The state of PID 1.
+
+    Attributes
+    ----------
+    lab_dir
+        Directory of the lab.
+    report_fd
+        Pipe to whoever starts the lab.
+    """
 
     lab_dir: Path
-    report: Callable[..., None]
     report_fd: int
     runner: LocalRunner = field(default_factory=lambda: LocalRunner("host"))
-    daemons: list[Daemon] = field(default_factory=list)
+    daemons: Daemons = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.daemons = Daemons(self.lab_dir / "log", self.runner)
+
+    def report(self, **message: object) -> None:
+        """Tell whoever starts the lab.
+
+        Raises
+        ------
+        BrokenPipeError
+            If there is nobody any more.
+        """
+        os.write(self.report_fd, json.dumps(message).encode() + b"\n")
 
     def start(self) -> socket.socket:
         """Bring the lab up; return the socket that requests come in on."""
+        listener = socket.socket(socket.AF_UNIX)
+        starting, ready = client.socket_paths(self.lab_dir)
+        listener.bind(str(starting))
+        listener.listen(64)
+        self.report(step="mounting the lab's own file systems")
         socket.sethostname(self.lab_dir.name)
-        mounts.mount_all(self.lab_dir, self.runner)
+        mounts.mount_all(self.lab_dir)
         self.report(step="starting libvirtd")
-        self.spawn("libvirtd", ["libvirtd"])
+        self.daemons.spawn("libvirtd", ["libvirtd"])
         self.report(step="building the LAN and the internet")
         build.build_world(self.runner)
+        self.report(step="starting the servers of the world")
         for service in world.services():
-            self.spawn(service.name, list(service.argv), host=service.host)
+            self.daemons.spawn(service.name, list(service.argv), host=service.host)
         for host in world.WEB_HOSTS:
-            self.fork_web(host)
-        self.report(step="waiting for libvirtd")
-        self.wait_for_libvirtd()
-        self.wait_for_servers()
-        server = socket.socket(socket.AF_UNIX)
-        server.bind(str(self.lab_dir / "run/kvmlab.sock"))
-        server.listen(64)
-        return server
+            self.daemons.fork(f"{host} http", web.serve, host=host)
+        self.report(step="waiting for the servers and libvirtd")
+        self.wait_for("servers of the world", _all_listen, SERVERS_BOUND_S)
+        self.wait_for("libvirtd", lambda: _accepts(LIBVIRTD_SOCKET), LIBVIRTD_BOUND_S)
+        starting.rename(ready)
+        return listener
 
-    def spawn(self, name: str, argv: list[str], *, host: str = "host") -> None:
-        """Start a daemon on a host of the world, with its log in the lab's directory."""
-        prefix = [] if host == "host" else ["ip", "netns", "exec", host]
-        with (self.lab_dir / "log" / f"{name.replace(' ', '-')}.log").open("wb") as log:
-            process = self.runner.popen([*prefix, *argv], stdin=None, stdout=log, stderr=log)
-        self.daemons.append(Daemon(name, process.pid))
-        process.returncode = 0  # reap() waits for it, not subprocess
+    def wait_for(self, what: str, condition: Callable[[], bool], bound_s: float) -> None:
+        """Wait for a condition; end the half-made lab at once if its starter or a daemon is gone."""
+        deadline = time.monotonic() + bound_s
+        while not condition():
+            self.daemons.check()
+            if not _is_read(self.report_fd):
+                raise BrokenPipeError("the process that starts this lab is gone")
+            if time.monotonic() > deadline:
+                tail = self.daemons.log_tail(what)
+                raise DaemonError(what, f"not ready after {bound_s:g} s", log_tail=tail)
+            time.sleep(0.005)
 
-    def fork_web(self, host: str) -> None:
-        """Serve HTTP on a host of the world from a forked child."""
-        pid = os.fork()
-        if pid == 0:
-            try:
-                os.setsid()
-                os.closerange(3, 256)  # the lock and the report pipe are PID 1's alone
-                netns.setns(host)
-                web.serve()
-            finally:
-                os._exit(1)
-        self.daemons.append(Daemon(f"{host} http", pid))
-
-    def wait_for_libvirtd(self) -> None:
-        """Wait until libvirtd accepts connections."""
-        deadline = time.monotonic() + LIBVIRTD_BOUND_S
-        while not _accepts("/run/libvirt/libvirt-sock"):
-            self.reap()
-            self.check_starter()
-            daemon = self.daemons[0]
-            if daemon.status is not None or time.monotonic() > deadline:
-                log = (self.lab_dir / "log/libvirtd.log").read_text(errors="replace")
-                raise DaemonError("libvirtd", daemon.state, log_tail="\n".join(log.splitlines()[-8:]))
-            time.sleep(0.01)
-
-    def wait_for_servers(self) -> None:
-        """Wait until every server of the world listens, so that a first probe is answered."""
-        deadline = time.monotonic() + LIBVIRTD_BOUND_S
-        wanted = {"router": {"53"}, "pc": {"80", "5201"}, "internet": {"53", "80", "5201"}}
-        while wanted:
-            for host in list(wanted):
-                line = ["ip", "netns", "exec", host, "ss", "-Hltn"]
-                listening = {
-                    row.split()[3].rsplit(":", 1)[1] for row in self.runner.run(line).stdout.splitlines()
-                }
-                if wanted[host] <= listening:
-                    del wanted[host]
-            self.reap()
-            self.check_starter()
-            dead = [daemon for daemon in self.daemons if daemon.status is not None]
-            if dead or time.monotonic() > deadline:
-                name = dead[0].name if dead else f"servers on {', '.join(wanted)}"
-                raise DaemonError(
-                    name, dead[0].state if dead else "not listening", log_tail=self.log_tail(name)
-                )
-
-    def log_tail(self, name: str) -> str:
-        """Return the last lines of a daemon's log."""
-        path = self.lab_dir / "log" / f"{name.replace(' ', '-')}.log"
-        return "\n".join(path.read_text(errors="replace").splitlines()[-8:]) if path.exists() else ""
-
-    def check_starter(self) -> None:
-        """End the half-made lab at once if whoever starts it is gone."""
-        poller = select.poll()
-        poller.register(self.report_fd, 0)
-        if poller.poll(0):  # POLLERR: nobody reads the pipe any more (poll(2))
-            raise BrokenPipeError("the process that starts this lab is gone")
-
-    def reap(self) -> None:
-        """Collect every child and orphan that ended."""
-        with contextlib.suppress(ChildProcessError):
-            while (ended := os.waitpid(-1, os.WNOHANG))[0] != 0:
-                for daemon in self.daemons:
-                    if daemon.pid == ended[0]:
-                        daemon.status = ended[1]
-
-    def serve(self, server: socket.socket) -> None:
+    def serve(self, listener: socket.socket) -> NoReturn:
         """Answer requests until the lab is ended from outside."""
         wake_read, wake_write = socket.socketpair()
-        for end in (wake_read, wake_write, server):
-            end.setblocking(False)  # noqa: FBT003
+        wake_write.setblocking(False)  # noqa: FBT003
         signal.set_wakeup_fd(wake_write.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
-        selector = selectors.DefaultSelector()
-        selector.register(wake_read, selectors.EVENT_READ)
-        selector.register(server, selectors.EVENT_READ)
+        server = Server(listener, self.handle)
+        server.watch(wake_read)
         while True:
-            for key, _events in selector.select(timeout=1.0):
-                if key.fileobj is wake_read:
-                    wake_read.recv(4096)
-                else:
-                    with contextlib.suppress(OSError), server.accept()[0] as connection:
-                        connection.settimeout(5.0)
-                        self.answer(connection)
-            self.reap()
-
-    def answer(self, connection: socket.socket) -> None:
-        """Read one request and write its answer."""
-        with connection.makefile("rwb") as stream:
-            try:
-                reply = {"result": self.handle(json.loads(stream.readline()))}
-            except (KvmlabError, OSError, ValueError, KeyError) as error:
-                reply = {"error": f"{type(error).__name__}: {error}"}
-            stream.write(json.dumps(reply).encode() + b"\n")
+            server.turn()
+            self.daemons.reap()
 
     def handle(self, request: dict[str, Any]) -> Any:
         """Carry out one request."""
-        match request["op"]:
+        match request.get("op"):
             case "daemons":
-                self.reap()
-                return [{"name": d.name, "state": d.state} for d in self.daemons]
+                return [{"name": name, "state": state} for name, state in self.daemons.states().items()]
             case "state":
-                hosts = request.get("hosts") or world.HOSTS
-                return {h: links.read_state(None if h == "host" else h).to_dict() for h in hosts}
+                return {host: _state(host) for host in _known(request.get("hosts", world.HOSTS))}
             case unknown:
                 raise ValueError(f"unknown request {unknown!r}")
 
 
+def _known(hosts: Any) -> Iterable[str]:
+    if not isinstance(hosts, list | tuple) or not set(map(str, hosts)) <= set(world.HOSTS):
+        raise ValueError(f"hosts are some of {', '.join(world.HOSTS)}, not {hosts!r}")
+    return hosts
+
+
+def _state(host: str) -> dict[str, Any]:
+    return links.read_state(None if host == "host" else host).to_dict()
+
+
 def _accepts(path: str) -> bool:
-    with socket.socket(socket.AF_UNIX) as client:
+    with socket.socket(socket.AF_UNIX) as probe:
         try:
-            client.connect(path)
+            probe.connect(path)
         except OSError:
             return False
     return True
 
 
-def main(lab_dir: Path, report_fd: int) -> None:
+def _all_listen() -> bool:
+    for host, ports in PORTS.items():
+        with kernel.inside_netns(kernel.NETNS_DIR / host):
+            if not ports <= _listening_ports():
+                return False
+    return True
+
+
+def _listening_ports() -> set[int]:
+    # not through `ss`: it would be started some dozen times
+    lines = [line for name in ("tcp", "tcp6") for line in Path("/proc/net", name).read_text().splitlines()]
+    rows = (line.split() for line in lines)
+    return {int(row[1].rsplit(":", 1)[1], 16) for row in rows if row[3] == _LISTEN}
+
+
+def _is_read(pipe: int) -> bool:
+    """Tell whether somebody may still read the pipe (POLLERR, poll(2))."""
+    poller = select.poll()
+    poller.register(pipe, 0)
+    return not poller.poll(0)
+
+
+def main(lab_dir: Path, report_fd: int) -> NoReturn:
     """Run as PID 1 until the lab ends.
 
     Parameters
@@ -217,27 +182,23 @@ def main(lab_dir: Path, report_fd: int) -> None:
         Pipe to whoever starts the lab. If it breaks before the lab is ready,
         its starter is gone, and the half-made lab ends itself.
     """
-    pipe = os.fdopen(report_fd, "w", buffering=1)
-
-    def report(**message: object) -> None:
-        pipe.write(json.dumps(message) + "\n")
-        pipe.flush()
-
-    init = Init(lab_dir, report, report_fd)
+    # without a handler the kernel keeps signals from PID 1 (pid_namespaces(7))
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
+    init = Init(lab_dir, report_fd)
     try:
-        server = init.start()
-        report(ready=True)
-    except KvmlabError as error:
-        report(error=str(error), hint=error.hint, kind=type(error).__name__)
+        listener = init.start()
+        init.report(ready=True)
+    except BrokenPipeError as error:
         raise SystemExit(1) from error
-    except OSError as error:
-        report(error=str(error), hint="run `kvmlab doctor`", kind="HostError")
+    except (KvmlabError, OSError) as error:
+        with suppress(BrokenPipeError):
+            init.report(error=str(error), hint=getattr(error, "hint", "") or "run `kvmlab doctor`")
         raise SystemExit(1) from error
-    pipe.close()
-    init.serve(server)
+    os.close(report_fd)
+    init.serve(listener)
 
 
 if __name__ == "__main__":
-    # the lock: held by this process, not by its daemons
-    os.set_inheritable(int(sys.argv[3]), False)  # noqa: FBT003
+    for number in sys.argv[2:4]:  # held by this process, not by its daemons
+        os.set_inheritable(int(number), False)  # noqa: FBT003
     main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -1,14 +1,17 @@
 """The private file system view of a lab.
 
 libvirt's directories are bind mounts of the lab's own directory, so the
-machine's libvirt, if it has one, is neither seen nor touched.
+machine's libvirt, if it has one, is neither seen nor touched. So is ``/run``,
+with the sockets of all that runs on the machine, D-Bus among them. What
+processes share in memory (``/dev/shm``, ``/dev/mqueue``) starts empty. The
+rest of the file system is the user's own, with the user's own rights.
 """
 
 import shutil
 from pathlib import Path
 
-from kvmlab._run import LocalRunner
-from kvmlab.host import world
+from kvmlab.errors import HostError
+from kvmlab.host import kernel, world
 
 #: Mount points and the directory below the lab's own that appears there.
 BINDS = {
@@ -17,6 +20,10 @@ BINDS = {
     "/var/log/libvirt": "log/libvirt",
     "/run": "run",
 }
+#: Where libvirt keeps what it found out about QEMU; shared by all labs.
+CACHE = "/var/cache/libvirt"
+#: File systems of a lab's own, by mount point.
+FRESH = {"/sys": "sysfs", "/dev/shm": "tmpfs", "/dev/mqueue": "mqueue"}
 
 #: libvirt's settings for a host inside namespaces (see qemu.conf itself for
 #: each): no security driver and no cgroups, which need the real host; QEMU
@@ -64,25 +71,38 @@ def prepare_files(lab_dir: Path, cache: Path) -> None:
     filters = Path("/usr/share/libvirt/nwfilter")
     if filters.is_dir():
         shutil.copytree(filters, lab_dir / "etc/nwfilter")
-    (lab_dir / "libvirt-cache").symlink_to(cache)
+    (lab_dir / "libvirt-cache").symlink_to(cache.absolute())
     (lab_dir / "resolv.conf").write_text(f"nameserver {world.ROUTER_ADDRESS}\n", encoding="utf-8")
 
 
-def mount_all(lab_dir: Path, runner: LocalRunner) -> None:
+def hidden_by(path: Path) -> str | None:
+    """Return the mount point of a lab's own that a path of the machine lies below; None if none."""
+    resolved = path.resolve()
+    return next((point for point in (*BINDS, CACHE, *FRESH) if resolved.is_relative_to(point)), None)
+
+
+def mount_all(lab_dir: Path) -> None:
     """Mount the lab's view; runs as PID 1 inside the mount namespace.
 
     Raises
     ------
-    kvmlab.errors.CommandError
-        If a mount is refused.
+    HostError
+        If the machine has no file that says which name server to ask.
+    OSError
+        If a mount is refused; it names the mount point.
     """
-    runner.run(["mount", "-t", "sysfs", "sysfs", "/sys"])
+    for target, kind in FRESH.items():
+        if Path(target).is_dir():
+            kernel.mount(kind, Path(target))
     resolver = Path("/etc/resolv.conf").resolve()
-    cache = (lab_dir / "libvirt-cache").resolve()
     for target, source in BINDS.items():
-        runner.run(["mount", "--bind", str(lab_dir / source), target])
-    runner.run(["mount", "--bind", str(cache), "/var/cache/libvirt"])
-    if not resolver.exists():  # it was below /run, as with systemd-resolved
+        kernel.bind(lab_dir / source, Path(target))
+    kernel.bind((lab_dir / "libvirt-cache").resolve(), Path(CACHE))
+    if resolver.is_relative_to("/run"):  # as with systemd-resolved; the lab's own /run is empty
         resolver.parent.mkdir(parents=True, exist_ok=True)
         resolver.touch()
-    runner.run(["mount", "--bind", str(lab_dir / "resolv.conf"), str(resolver)])
+    elif not resolver.exists():
+        raise HostError(
+            f"{resolver} does not exist, so a lab cannot have its own", hint=f"sudo touch {resolver}"
+        )
+    kernel.bind(lab_dir / "resolv.conf", resolver)

@@ -1,19 +1,15 @@
 """Read the tables of a network namespace with pyroute2; the data is in :mod:`kvmlab.host.links`."""
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
-from pyroute2 import IPRoute, netns
+from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError as Pyroute2Error
 
 from kvmlab.errors import NetlinkError
+from kvmlab.host import kernel
 from kvmlab.host.links import Address, FdbEntry, Link, Neighbor, NetworkState, Peer, Route
-
-#: Directory of the names that ``ip netns`` gives (ip-netns(8)).
-NETNS_DIR = Path("/run/netns")
 
 # Numbers of the kernel's interface: linux/if.h, if_arp.h, rtnetlink.h,
 # if_addr.h, if_bridge.h, if_tun.h, neighbour.h.
@@ -66,26 +62,10 @@ def _opened(netns_name: str | None) -> Iterator[IPRoute]:
         with IPRoute() as ipr:
             yield ipr
         return
-    with _namespace_fd(NETNS_DIR / netns_name) as there, _namespace_fd(_OWN) as home:
-        netns.setns(there)
-        try:
-            ipr = IPRoute()
-        finally:
-            netns.setns(home)
+    with kernel.inside_netns(kernel.NETNS_DIR / netns_name):
+        ipr = IPRoute()
     with ipr:
         yield ipr
-
-
-_OWN = Path("/proc/thread-self/ns/net")
-
-
-@contextlib.contextmanager
-def _namespace_fd(path: Path) -> Iterator[int]:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        yield fd
-    finally:
-        os.close(fd)
 
 
 def _read(ipr: IPRoute, own_name: str) -> NetworkState:
@@ -110,11 +90,12 @@ def _namespaces(ipr: IPRoute, dump: list[Any]) -> dict[int | None, str]:
     wanted = {message.get("IFLA_LINK_NETNSID") for message in dump} - {None}
     if not wanted:
         return {}
-    named = {path.name: path for path in NETNS_DIR.iterdir()} if NETNS_DIR.is_dir() else {}
+    directory = kernel.NETNS_DIR
+    named = {path.name: path for path in directory.iterdir()} if directory.is_dir() else {}
     found = {}
-    for name, path in {"": _OWN, **named}.items():
+    for name, path in {"": kernel.OWN_NETNS, **named}.items():
         # A plain file is left where a namespace was being made or removed.
-        with contextlib.suppress(OSError, Pyroute2Error), _namespace_fd(path) as fd:
+        with contextlib.suppress(OSError, Pyroute2Error), kernel.open_netns(path) as fd:
             found[ipr.get_netnsid(fd=fd)["nsid"]] = name
     return {number: name for number, name in found.items() if number in wanted}
 

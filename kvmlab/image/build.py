@@ -9,6 +9,7 @@ import datetime as dt
 import errno
 import fcntl
 import json
+import os
 import platform
 import shutil
 import tempfile
@@ -181,12 +182,10 @@ class _Build:
         target = self._folder / "root.squashfs"
         line = ["sqfstar", "-comp", "lz4", "-Xhc", "-b", "256K", "-root-mode", "755"]
         line += ["-quiet", "-no-progress", str(target)]
-        with (
-            (self._work / "root.tar").open("rb") as stdin,
-            (self._work / "sqfstar.log").open("w+b") as log,
-        ):
-            # As root, because the top folder gets the owner that sqfstar runs as.
-            runner = LocalRunner(prefix=packages.own_root())
+        # As root, because the top folder gets the owner that sqfstar runs as. What
+        # it says goes to memory, because the disk may be full.
+        runner = LocalRunner(prefix=packages.own_root())
+        with (self._work / "root.tar").open("rb") as stdin, os.fdopen(os.memfd_create("said"), "w+b") as log:
             process = runner.popen(line, stdin=stdin, stdout=log, stderr=log)
             try:
                 status = process.wait(timeout=PACK_BOUND_S)

@@ -9,9 +9,6 @@ from kvmlab._run import LocalRunner
 from kvmlab.errors import ImageError
 from kvmlab.image import recipe
 
-#: Endings of packed modules and what unpacks them (the kernel's MODULE_COMPRESS).
-_PACKINGS = (".xz", ".zst", ".gz")
-
 
 def module_path(file: str) -> str:
     """Return a module's path without ``kernel/`` and endings.
@@ -78,16 +75,13 @@ def _depmod(folder: Path, version: str) -> None:
 
 
 def _unpack(path: Path) -> None:
-    if path.suffix not in _PACKINGS:
-        return
-    target = path.with_suffix("")
+    """Unpack a module (the kernel's MODULE_COMPRESS; the distributions' kmod reads these two)."""
     if path.suffix == ".xz":
-        with lzma.open(path) as packed, target.open("wb") as stream:
+        with lzma.open(path) as packed, path.with_suffix("").open("wb") as stream:
             shutil.copyfileobj(packed, stream)
-    else:
-        program = "zstd" if path.suffix == ".zst" else "gzip"
-        LocalRunner().run([program, "--decompress", "--force", "--quiet", str(path)])
-    path.unlink(missing_ok=True)
+        path.unlink()
+    elif path.suffix == ".zst":
+        LocalRunner().run(["zstd", "--decompress", "--rm", "--quiet", str(path)])
 
 
 def load_order(names: Iterable[str], dependencies: Mapping[str, Sequence[str]]) -> list[str]:

@@ -17,7 +17,7 @@ from typing import Literal
 from kvmlab.errors import ImageError
 
 #: Raised by hand when code that shapes an image changes what it makes.
-FORMAT = 1
+FORMAT = 2
 
 #: Files that are added to every image: ``root`` to the root file system,
 #: ``initrd`` to the first boot stage.

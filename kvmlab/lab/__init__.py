@@ -1,6 +1,30 @@
-"""The lab: a KVM host of your own, with a LAN and an internet around it."""
+"""The lab: a KVM host of your own, with a LAN and an internet around it.
 
-from kvmlab.lab.lab import DaemonState, Lab, lab_dir, labs_dir, start_all
-from kvmlab.lab.listing import LabInfo, list_labs
+Its names are loaded when they are first used: to list labs takes no libvirt.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kvmlab.lab.lab import DaemonState, Lab, start_all
+    from kvmlab.lab.listing import LabInfo, list_labs
+    from kvmlab.lab.places import lab_dir, labs_dir
+
+_HOMES = {
+    "DaemonState": "lab",
+    "Lab": "lab",
+    "LabInfo": "listing",
+    "lab_dir": "places",
+    "labs_dir": "places",
+    "list_labs": "listing",
+    "start_all": "lab",
+}
 
 __all__ = ["DaemonState", "Lab", "LabInfo", "lab_dir", "labs_dir", "list_labs", "start_all"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'kvmlab.lab' has no attribute {name!r}")
+    return getattr(import_module(f"kvmlab.lab.{_HOMES[name]}"), name)

@@ -8,6 +8,7 @@ from kvmlab.host import world
 from kvmlab.image import Image
 from kvmlab.spec import addressing
 from kvmlab.spec.domain import DomainSpec
+from kvmlab.spec.identity import NetworkIdentity
 from kvmlab.spec.interface import InterfaceSpec
 from kvmlab.spec.network import NetworkSpec, Reservation
 from kvmlab.virt import inventory
@@ -46,14 +47,14 @@ class Surroundings:
     console_log: str
 
 
-def define_network(connection: Connection, spec: NetworkSpec) -> None:
+def define_network(connection: Connection, spec: NetworkSpec, *, lab: str) -> None:
     """Define a network; see :meth:`kvmlab.Lab.define`."""
     present = inventory.networks(connection)
     if spec.name in present:
         raise SpecError(f"network {spec.name!r} exists already", hint="undefine() it first")
     spec.check_against(present, reserved=RESERVED)
     with connection.translated(f"define network {spec.name!r}") as vir:
-        vir.networkDefineXML(spec.to_xml())
+        vir.networkDefineXML(spec.to_xml(identity=NetworkIdentity.of(lab, spec.name)))
 
 
 def complete(lab: str, spec: DomainSpec) -> DomainSpec:

@@ -1,10 +1,10 @@
 """A running lab: the object that a notebook holds."""
 
+import contextlib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, overload
 
@@ -12,12 +12,13 @@ from kvmlab import _paths, image
 from kvmlab._progress import Progress, Silent, shown
 from kvmlab._repr import Table
 from kvmlab._run import LocalRunner
-from kvmlab.errors import SpecError
-from kvmlab.host import client, firewall, namespaces, world
+from kvmlab.errors import LabError, SpecError
+from kvmlab.host import client, directory, firewall, namespaces, runner, world
 from kvmlab.host.firewall import Rule
 from kvmlab.host.links import NetworkState
 from kvmlab.lab import definition
 from kvmlab.lab.definition import Surroundings
+from kvmlab.lab.places import lab_dir, lab_uri
 from kvmlab.spec.domain import DomainSpec
 from kvmlab.spec.network import NetworkSpec
 from kvmlab.topology import GuestNic
@@ -54,12 +55,12 @@ class Lab:
         self.name = name
         self.path = lab_dir(name)
         self._connection = Connection(self.uri)
-        runners = namespaces.runners(client.init_pid(self.path))
-        self.host: LocalRunner = runners["host"]
-        self.switch: LocalRunner = runners["switch"]
-        self.router: LocalRunner = runners["router"]
-        self.pc: LocalRunner = runners["pc"]
-        self.internet: LocalRunner = runners["internet"]
+        hosts = runner.runners(self.path)
+        self.host: LocalRunner = hosts["host"]
+        self.switch: LocalRunner = hosts["switch"]
+        self.router: LocalRunner = hosts["router"]
+        self.pc: LocalRunner = hosts["pc"]
+        self.internet: LocalRunner = hosts["internet"]
 
     @classmethod
     def start(cls, name: str = "lab", *, replace: bool = False, progress: Progress | None = None) -> "Lab":
@@ -89,11 +90,15 @@ class Lab:
         """
         check_lab_name(name)
         with shown(progress, f"lab {name}") as steps:
-            if replace and namespaces.is_alive(lab_dir(name)):
+            if replace and directory.is_alive(lab_dir(name)):
                 steps.step("ending the one before")
                 namespaces.stop(lab_dir(name))
             namespaces.start(lab_dir(name), _paths.cache_dir() / "libvirt", steps)
-        return cls(name)
+            try:
+                return cls(name)
+            except BaseException:  # nobody has it: it would only be in the way
+                namespaces.stop(lab_dir(name))
+                raise
 
     @classmethod
     def attach(cls, name: str = "lab") -> "Lab":
@@ -116,7 +121,8 @@ class Lab:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        with contextlib.suppress(LabError):  # it was stopped in the block, or died
+            self.stop()
 
     def stop(self) -> None:
         """End the lab: one process ends, and all that it held is gone; same as ``kvmlab down NAME``.
@@ -198,7 +204,7 @@ class Lab:
             If libvirt refuses it.
         """
         if isinstance(spec, NetworkSpec):
-            definition.define_network(self._connection, spec)
+            definition.define_network(self._connection, spec, lab=self.name)
             return self.network(spec.name)
         log = self.path / "guests" / f"{spec.name}.log"
         own_image = image.find_image() if spec.boot is None else None
@@ -246,21 +252,6 @@ def check_lab_name(name: str) -> None:
         )
 
 
-def labs_dir() -> Path:
-    """Return the directory of all labs of this user."""
-    return _paths.state_dir() / "labs"
-
-
-def lab_dir(name: str) -> Path:
-    """Return the directory of a lab."""
-    return labs_dir() / name
-
-
-def lab_uri(path: Path) -> str:
-    """Return the libvirt URI of the lab with this directory."""
-    return f"qemu+unix:///system?socket={path}/run/libvirt/libvirt-sock"
-
-
 def start_all(
     domains: Iterable[Domain],
     *,
@@ -290,7 +281,9 @@ def start_all(
     with shown(progress, f"guests {', '.join(domain.name for domain in found)}") as steps:
         steps.step("starting", done=0.0)
         with ThreadPoolExecutor(max_workers=max(1, len(found))) as pool:
-            waiting = [pool.submit(_start_one, domain, instant=instant, addresses=addresses) for domain in found]
+            waiting = [
+                pool.submit(_start_one, domain, instant=instant, addresses=addresses) for domain in found
+            ]
             for count, _one in enumerate(as_completed(waiting), 1):
                 steps.step(f"{count} of {len(found)} started", done=count / len(found))
         for one in waiting:

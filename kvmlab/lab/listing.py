@@ -5,8 +5,9 @@ from pathlib import Path
 
 from kvmlab._repr import Table
 from kvmlab.errors import HostError, LabError
-from kvmlab.host import client, namespaces
-from kvmlab.lab.lab import lab_uri, labs_dir
+from kvmlab.host import client, directory
+from kvmlab.host.daemons import RUNNING
+from kvmlab.lab.places import lab_uri, labs_dir
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +19,13 @@ class LabInfo:
     name
         Name of the lab.
     pid
-        Its outermost process; ending it ends the lab.
+        Its outermost process; ``kill -9`` of it ends the lab. 0 for the
+        moment in which it is not made yet.
     uri
         URI for ``virsh -c`` and any other client of libvirt.
     state
-        ``running``; ``degraded`` when one of its daemons ended; ``starting``
-        while it does not answer yet.
+        ``running``; ``degraded`` when one of its daemons ended, which
+        ``kvmlab status`` names; ``starting`` or ``ending`` meanwhile.
     """
 
     name: str
@@ -38,17 +40,26 @@ def list_labs() -> Table[LabInfo]:
     Same as ``kvmlab ls``.
     """
     home = labs_dir()
-    namespaces.discard_dead(home)
-    found = (_info(path) for path in sorted(home.glob("*/")) if namespaces.is_alive(path))
-    return Table(info for info in found if info is not None)
+    directory.discard_all_dead(home)
+    paths = [path for path in sorted(home.glob("[!.]*/")) if directory.is_alive(path)]
+    return Table(_info(path) for path in paths)
 
 
-def _info(path: Path) -> LabInfo | None:
-    """Return None for a lab that ended meanwhile, or that does not answer yet."""
+def _info(path: Path) -> LabInfo:
+    try:
+        pid = client.outer_pid(client.any_init_pid(path))
+    except (LabError, HostError):  # it ended just now, or its first process is being made
+        pid = 0
+    return LabInfo(path.name, pid, lab_uri(path), _state(path))
+
+
+def _state(path: Path) -> str:
+    if not client.socket_paths(path)[1].exists():
+        return "starting"
     try:
         daemons = client.request(path, op="daemons")
-        pid = client.outer_pid(client.init_pid(path))
-    except (LabError, HostError):
-        return LabInfo(path.name, 0, lab_uri(path), "starting") if namespaces.is_alive(path) else None
-    state = "running" if all(d["state"] == "running" for d in daemons) else "degraded"
-    return LabInfo(path.name, pid, lab_uri(path), state)
+    except LabError:
+        return "ending"
+    except HostError:  # its PID 1 does not answer
+        return "degraded"
+    return "running" if all(daemon["state"] == RUNNING for daemon in daemons) else "degraded"

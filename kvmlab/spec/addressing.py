@@ -6,10 +6,8 @@ from ipaddress import IPv4Address, IPv4Network
 
 from kvmlab.errors import SpecError
 from kvmlab.spec.domain import DomainSpec
+from kvmlab.spec.identity import mac_from
 from kvmlab.spec.network import Reservation
-
-#: Prefix of QEMU's and libvirt's MAC addresses (locally administered).
-MAC_PREFIX = "52:54:00"
 
 
 def mac_for(lab: str, domain: str, index: int) -> str:
@@ -20,8 +18,7 @@ def mac_for(lab: str, domain: str, index: int) -> str:
     >>> mac_for("nat", "vm1", 0)
     '52:54:00:48:7a:5a'
     """
-    digest = hashlib.sha256(f"{lab}/{domain}/{index}".encode()).hexdigest()
-    return f"{MAC_PREFIX}:{digest[0:2]}:{digest[2:4]}:{digest[4:6]}"
+    return mac_from(lab, domain, str(index))
 
 
 def address_for(subnet: IPv4Network, mac: str, taken: Collection[str]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from kvmlab.errors import SpecError
 from kvmlab.spec import _checks, _devices
 from kvmlab.spec.boot import BootFiles, DirectBoot, DiskBoot, disk_elements, os_element
+from kvmlab.spec.identity import uuid_from
 from kvmlab.spec.interface import NIC_MODELS, InterfaceSpec
 
 #: Machine types: PCI Express (Intel's chip set of 2009), and conventional PCI (of 1996).
@@ -122,7 +123,7 @@ class DomainSpec:
         >>> DomainSpec(name="vm1").uuid("nat")
         UUID('5f8a30a6-a2a4-5570-8440-39d617340bb2')
         """
-        return uuid.uuid5(uuid.NAMESPACE_URL, f"kvmlab:{lab}/{self.name}")
+        return uuid_from(lab, self.name)
 
     def to_element(
         self,

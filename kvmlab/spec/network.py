@@ -8,6 +8,7 @@ from typing import Protocol
 
 from kvmlab.errors import SpecError
 from kvmlab.spec import _checks
+from kvmlab.spec.identity import NetworkIdentity
 
 #: libvirt's forward modes that this description covers (formatnetwork, "Connectivity").
 FORWARD_MODES = ("nat", "route", "open", "bridge")
@@ -279,10 +280,14 @@ class NetworkSpec:
                 else f"choose one from {subnet[2]} to {subnet[-2]}",
             )
 
-    def to_element(self, *, reservations: Sequence[Reservation] = ()) -> ET.Element:
-        """Return libvirt's ``<network>`` element."""
+    def to_element(
+        self, *, reservations: Sequence[Reservation] = (), identity: NetworkIdentity | None = None
+    ) -> ET.Element:
+        """Return libvirt's ``<network>`` element; see :meth:`to_xml`."""
         network = ET.Element("network")
         ET.SubElement(network, "name").text = self.name
+        if identity is not None:
+            ET.SubElement(network, "uuid").text = identity.uuid
         if self.forward is not None:
             forward = ET.SubElement(network, "forward", mode=self.forward)
             if self.forward == "nat" and self.subnet6 is not None:
@@ -291,8 +296,14 @@ class NetworkSpec:
             ET.SubElement(network, "bridge", name=self.bridge_name)
             return network
         ET.SubElement(network, "bridge", name=self.bridge_name, stp="on" if self.stp else "off", delay="0")
+        if identity is not None:
+            ET.SubElement(network, "mac", address=identity.mac)
         if self.mtu is not None:
             ET.SubElement(network, "mtu", size=str(self.mtu))
+        self._add_subnets(network, reservations)
+        return network
+
+    def _add_subnets(self, network: ET.Element, reservations: Sequence[Reservation]) -> None:
         if self.subnet is not None or self.subnet6 is not None:
             ET.SubElement(network, "domain", name=self.domain or self.name, localOnly="yes")
         if self.ipv4 is not None:
@@ -302,7 +313,6 @@ class NetworkSpec:
             ET.SubElement(
                 network, "ip", family="ipv6", address=str(subnet6[1]), prefix=str(subnet6.prefixlen)
             )
-        return network
 
     def _ip_element(self, subnet: IPv4Network, reservations: Sequence[Reservation]) -> ET.Element:
         element = ET.Element("ip", address=str(subnet[1]), prefix=str(subnet.prefixlen))
@@ -315,8 +325,18 @@ class NetworkSpec:
                 ET.SubElement(dhcp, "host", mac=host.mac, name=host.name, ip=host.address)
         return element
 
-    def to_xml(self, *, reservations: Sequence[Reservation] = ()) -> str:
-        """Return the XML that ``virsh net-define`` would read."""
-        element = self.to_element(reservations=reservations)
+    def to_xml(
+        self, *, reservations: Sequence[Reservation] = (), identity: NetworkIdentity | None = None
+    ) -> str:
+        """Return the XML that ``virsh net-define`` would read.
+
+        Parameters
+        ----------
+        reservations
+            Fixed addresses in its DHCP.
+        identity
+            UUID, and MAC address of the bridge; by default libvirt chooses them by chance.
+        """
+        element = self.to_element(reservations=reservations, identity=identity)
         ET.indent(element)
         return ET.tostring(element, encoding="unicode")

@@ -205,7 +205,7 @@ def test_without_a_name_the_own_namespace_is_read() -> None:
 def test_a_namespace_that_may_not_be_entered_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kvmlab.host.netlink.NETNS_DIR", tmp_path)
+    monkeypatch.setattr("kvmlab.host.kernel.NETNS_DIR", tmp_path)
     (tmp_path / "x").write_text("")
 
     with pytest.raises(NetlinkError, match="cannot read network namespace 'x'"):

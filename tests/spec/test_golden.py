@@ -10,6 +10,7 @@ import pytest
 
 from kvmlab.spec.boot import DirectBoot, DiskBoot
 from kvmlab.spec.domain import DomainSpec
+from kvmlab.spec.identity import NetworkIdentity
 from kvmlab.spec.interface import NIC_MODELS, InterfaceSpec
 from kvmlab.spec.network import NetworkSpec, Reservation
 from kvmlab.spec.source import Direct, Multicast, PciDevice, Tap, UdpSocket, UserForward, UserMode
@@ -26,6 +27,8 @@ RESERVATIONS = (
     Reservation(mac="52:54:00:48:7a:5a", name="vm1", address="192.168.50.10"),
     Reservation(mac="52:54:00:00:00:02", name="vm2", address="192.168.50.20"),
 )
+
+IDENTITY = NetworkIdentity.of("nat", "blue")
 
 NETWORKS = {
     "network-nat": NetworkSpec(name="blue", subnet="192.168.50.0/24", forward="nat"),
@@ -111,6 +114,8 @@ def xml_of_domain(spec: DomainSpec, *, accelerator: str = "tcg", cpu_model: str 
 def documents() -> dict[str, str]:
     return {
         **{name: spec.to_xml() for name, spec in NETWORKS.items()},
+        "network-identity": NETWORKS["network-nat"].to_xml(identity=IDENTITY),
+        "network-bridge-identity": NETWORKS["network-bridge"].to_xml(identity=IDENTITY),
         "network-reservations": NETWORKS["network-nat"].to_xml(reservations=RESERVATIONS),
         **{name: xml_of_domain(spec) for name, spec in DOMAINS.items()},
         "domain-kvm": xml_of_domain(DOMAINS["domain-image"], accelerator="kvm"),

@@ -1,0 +1,90 @@
+"""System calls that Python 3.11 has no function for: mount(2) and setns(2)."""
+
+import contextlib
+import ctypes
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+#: Directory of the names that ``ip netns`` gives (ip-netns(8)).
+NETNS_DIR = Path("/run/netns")
+#: The network namespace of the calling thread.
+OWN_NETNS = Path("/proc/thread-self/ns/net")
+
+# linux/mount.h, linux/sched.h
+_MS_BIND = 4096
+_CLONE_NEWNET = 0x40000000
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.mount.argtypes = (ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p)
+_libc.setns.argtypes = (ctypes.c_int, ctypes.c_int)
+
+
+def mount(kind: str, target: Path) -> None:
+    """Mount a new file system of this kind, such as ``tmpfs``.
+
+    Raises
+    ------
+    OSError
+        If the kernel refuses; it names the target.
+    """
+    _check(_libc.mount(kind.encode(), os.fsencode(target), kind.encode(), 0, None), target)
+
+
+def bind(source: Path, target: Path) -> None:
+    """Let a directory or a file appear at a second place, too; same as ``mount --bind``.
+
+    Raises
+    ------
+    OSError
+        If the kernel refuses; it names the target.
+    """
+    _check(_libc.mount(os.fsencode(source), os.fsencode(target), None, _MS_BIND, None), target)
+
+
+def enter_netns(path: Path) -> None:
+    """Move the calling thread to a network namespace for good.
+
+    Raises
+    ------
+    OSError
+        If there is no such namespace; it names the path.
+    """
+    with open_netns(path) as fd:
+        _check(_libc.setns(fd, _CLONE_NEWNET), path)
+
+
+@contextlib.contextmanager
+def inside_netns(path: Path) -> Iterator[None]:
+    """Move the calling thread to a network namespace and back again.
+
+    Sockets that it opens meanwhile stay there (network_namespaces(7)), and
+    ``/proc/thread-self/net`` and ``/proc/sys/net`` show that namespace.
+
+    Raises
+    ------
+    OSError
+        If there is no such namespace; it names the path.
+    """
+    with open_netns(OWN_NETNS) as home:
+        enter_netns(path)
+        try:
+            yield
+        finally:
+            _check(_libc.setns(home, _CLONE_NEWNET), OWN_NETNS)
+
+
+@contextlib.contextmanager
+def open_netns(path: Path) -> Iterator[int]:
+    """Yield a file descriptor of a network namespace."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _check(status: int, what: Path) -> None:
+    if status != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(what))
