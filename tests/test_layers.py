@@ -32,6 +32,7 @@ LAYERS = {
     "doctor": 6,
     "jupyter": 6,
     "reach": 7,
+    "trace": 7,
     
     "cli": 8,
 }
@@ -46,6 +47,7 @@ HOMES = {
     "matplotlib": {"plot"},
     "IPython": {"_progress"},
     "ipywidgets": {"_progress"},
+    "dpkt": {"trace"},
     "typer": {"cli"},
 }
 

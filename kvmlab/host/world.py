@@ -115,7 +115,12 @@ ROUTES = (
 #: only make the start slower, and router advertisements would add a second
 #: default route, and an address, through each further NIC.
 SYSCTLS: dict[str, dict[str, str]] = {
-    "host": {"ipv6/conf/default/accept_dad": "0", "ipv6/conf/default/accept_ra": "0"},
+    "host": {
+        "ipv6/conf/default/accept_dad": "0",
+        "ipv6/conf/default/accept_ra": "0",
+        # as systemd sets it: user-mode guests may ping (icmp(7))
+        "ipv4/ping_group_range": "0 65535",
+    },
     "switch": {"ipv6/conf/default/disable_ipv6": "1"},
     "router": {
         "ipv6/conf/default/accept_dad": "0",

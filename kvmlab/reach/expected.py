@@ -121,7 +121,9 @@ EXPECTED: Mapping[str, Mode] = {
         _no(_ISOLATED),
         _no(_PRIVATE_ADDRESS),
     ),
-    "private": _mode(_no(_ALONE), _no(_ALONE), _yes(_SAME_BRIDGE), _no(_ALONE), _no(_ALONE), _no(_ALONE), _no(_ALONE)),
+    "private": _mode(
+        _no(_ALONE), _no(_ALONE), _yes(_SAME_BRIDGE), _no(_ALONE), _no(_ALONE), _no(_ALONE), _no(_ALONE)
+    ),
     "isolated-ports": _mode(
         _yes("The bridge itself is no isolated port."),
         _yes("The bridge itself is no isolated port."),
@@ -135,7 +137,9 @@ EXPECTED: Mapping[str, Mode] = {
     "direct-vepa": _direct(
         _no("In mode vepa the switch would have to send the frame back where it came from (ip-link(8)).")
     ),
-    "direct-private": _direct(_no("In mode private, macvlans of one link never talk to each other (ip-link(8)).")),
+    "direct-private": _direct(
+        _no("In mode private, macvlans of one link never talk to each other (ip-link(8)).")
+    ),
     "routed": _routed(_ROUTED),
     "open": _routed(_OPEN),
     "user": _mode(

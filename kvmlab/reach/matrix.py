@@ -1,7 +1,7 @@
 """The reachability matrix: what is expected of each mode, beside what is observed."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
 from kvmlab import plot
@@ -19,10 +19,24 @@ from kvmlab.virt.domain import Domain
 
 #: Protocols of the probes: each path is tried with both.
 PROTOCOLS = ("icmp", "tcp")
+#: Modes that are set up at the same time, each in its lab: most of the time is waiting.
+AT_ONCE = 2
 METHOD = (
     "each path by ping (2 requests) and by a TCP handshake, "
     f"from one virtio and one rtl8139 guest, at most {ANSWER_BOUND_S} s each"
 )
+
+
+#: Starts a server in a guest, and ends when it listens.
+_LISTEN = """\
+ncat --listen --keep-open "$1" >/dev/null 2>&1 &
+tries=0
+until [ -n "$(ss -Hltn "sport = :$1")" ]; do
+    [ $tries -lt 100 ] || { echo "nothing listens on port $1" >&2; exit 1; }
+    tries=$((tries + 1))
+    sleep 0.05
+done
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +157,12 @@ class _End:
     address: str
     port: int
     nic: str = ""
+    index: int = 0
+    own_addresses: tuple[str, ...] = ()
+
+    def seen_by(self, other: "_End") -> str:
+        """Return the address that the other one has to ask for."""
+        return self.own_addresses[other.index] if self.own_addresses else self.address
 
 
 def matrix(modes: Sequence[str] = tuple(MODES), *, progress: Progress | None = None) -> Matrix:
@@ -165,12 +185,17 @@ def matrix(modes: Sequence[str] = tuple(MODES), *, progress: Progress | None = N
     unknown = [mode for mode in modes if mode not in MODES]
     if unknown:
         raise SpecError(f"mode {unknown[0]!r} is unknown", hint=f"one of {', '.join(MODES)}")
-    cells: list[Cell] = []
-    with shown(progress, "reachability") as steps:
-        for number, mode in enumerate(modes):
-            steps.step(mode, done=number / len(modes))
-            cells += _in_own_lab(mode)
-    return Matrix(tuple(cells), METHOD)
+    cells: dict[str, list[Cell]] = {}
+    with shown(progress, "reachability") as steps, ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        waiting = {pool.submit(_in_own_lab, mode): mode for mode in modes}
+        try:
+            for count, one in enumerate(as_completed(waiting), 1):
+                cells[waiting[one]] = one.result()
+                steps.step(f"{count} of {len(modes)} modes", done=count / len(modes))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return Matrix(tuple(cell for mode in modes for cell in cells[mode]), METHOD)
 
 
 def _in_own_lab(mode: str) -> list[Cell]:
@@ -200,12 +225,13 @@ def _ends(lab: Lab, guests: Sequence[Domain], prepared: Prepared) -> dict[str, l
     for guest, address in zip(guests, prepared.static, strict=False):
         guest.run(["ip", "address", "add", str(address), "dev", guest.links()[0].name])
     for guest in guests:
-        guest.run(["/bin/sh", "-c", f"ncat --listen --keep-open {GUEST_PORT} >/dev/null 2>&1 &"])
+        guest.run(["/bin/sh", "-c", _LISTEN, "sh", str(GUEST_PORT)])
     web = world.WEB_PORT
     return {
-        "host": [_End(lab.host, prepared.host_address, HOST_PORT)],
+        "host": [_End(lab.host, "", HOST_PORT, own_addresses=prepared.host_addresses)],
         "guest": [
-            _End(g, g.address, GUEST_PORT, model) for g, model in zip(guests, GUESTS.values(), strict=True)
+            _End(guest, guest.address, GUEST_PORT, GUESTS[guest.name], index)
+            for index, guest in enumerate(guests)
         ],
         "pc": [_End(lab.pc, world.PC_ADDRESS, web)],
         "internet": [_End(lab.internet, world.WEB_ADDRESS, web)],
@@ -228,7 +254,7 @@ def _probe(mode: str, ends: dict[str, list[_End]]) -> Iterator[Cell]:
 
 def _cells(mode: str, questions: Sequence[tuple[str, str, _End, _End, str]]) -> list[Cell]:
     runner = questions[0][2].runner
-    probes = [Probe(protocol, other.address, other.port) for _, _, _, other, protocol in questions]
+    probes = [Probe(protocol, other.seen_by(one), other.port) for _, _, one, other, protocol in questions]
     answers = ask(runner, probes)
     return [_cell(mode, question, answer) for question, answer in zip(questions, answers, strict=True)]
 

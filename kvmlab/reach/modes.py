@@ -30,27 +30,27 @@ class Prepared:
     ----------
     nics
         NIC of each guest.
-    host_address
-        Address that stands for the host, as guests see it.
+    host_addresses
+        Address that stands for the host, as each guest sees it.
     static
         Addresses that the guests are given by hand, because nobody serves DHCP; empty if somebody does.
     """
 
     nics: tuple[InterfaceSpec, ...]
-    host_address: str
+    host_addresses: tuple[str, ...]
     static: tuple[IPv4Interface, ...] = ()
 
 
 def _with_network(lab: Lab, network: NetworkSpec, *, isolated: bool = False) -> Prepared:
     lab.define(network).start()
     nics = [InterfaceSpec(network=network.name, model=model, isolated=isolated) for model in GUESTS.values()]
-    return Prepared(tuple(nics), _HOST)
+    return Prepared(tuple(nics), (_HOST,) * len(GUESTS))
 
 
 def _bridged(lab: Lab) -> Prepared:
     make_bridge(lab, BridgeSpec(name="br0", uplink=UPLINK))
     nics = tuple(InterfaceSpec(bridge="br0", model=model) for model in GUESTS.values())
-    return Prepared(nics, world.HOST_ADDRESS)
+    return Prepared(nics, (world.HOST_ADDRESS,) * len(GUESTS))
 
 
 def _nat(lab: Lab) -> Prepared:
@@ -63,7 +63,7 @@ def _host_only(lab: Lab) -> Prepared:
 
 def _private(lab: Lab) -> Prepared:
     found = _with_network(lab, NetworkSpec(name="private"))
-    return Prepared(found.nics, world.HOST_ADDRESS, _static())
+    return Prepared(found.nics, (world.HOST_ADDRESS,) * len(GUESTS), _static())
 
 
 def _isolated_ports(lab: Lab) -> Prepared:
@@ -79,19 +79,19 @@ def _routed(lab: Lab, *, forward: str) -> Prepared:
 
 def _direct(lab: Lab, *, mode: str) -> Prepared:
     nics = tuple(direct_nic(lab, name, Direct(dev=UPLINK, mode=mode), model=m) for name, m in GUESTS.items())
-    return Prepared(nics, world.HOST_ADDRESS)
+    return Prepared(nics, (world.HOST_ADDRESS,) * len(GUESTS))
 
 
 def _user(_lab: Lab) -> Prepared:
     # Two subnets, so that the one guest's address is not the other's own.
     sources: Sequence[Source] = (UserMode(), UserMode(subnet="10.0.3.0/24"))
     nics = zip(sources, GUESTS.values(), strict=True)
-    return Prepared(tuple(InterfaceSpec(source=s, model=m) for s, m in nics), "10.0.2.2")
+    return Prepared(tuple(InterfaceSpec(source=s, model=m) for s, m in nics), ("10.0.2.2", "10.0.3.2"))
 
 
 def _sockets(_lab: Lab) -> Prepared:
     nics = tuple(InterfaceSpec(source=Multicast(), model=model) for model in GUESTS.values())
-    return Prepared(nics, world.HOST_ADDRESS, _static())
+    return Prepared(nics, (world.HOST_ADDRESS,) * len(GUESTS), _static())
 
 
 def _static() -> tuple[IPv4Interface, ...]:
@@ -115,7 +115,9 @@ MODES: Mapping[str, Callable[[Lab], Prepared]] = {
 }
 
 
-def direct_nic(lab: Lab, domain: str, direct: Direct, *, model: str = "virtio", index: int = 0) -> InterfaceSpec:
+def direct_nic(
+    lab: Lab, domain: str, direct: Direct, *, model: str = "virtio", index: int = 0
+) -> InterfaceSpec:
     """Return a NIC in direct mode: a macvtap with real root, else a macvlan and a tap.
 
     Parameters

@@ -119,7 +119,8 @@ class Domain:
         ----------
         instant
             Start from a saved guest and hot-plug the NICs; otherwise boot
-            cold. Only a domain with direct kernel boot can start instantly.
+            cold. A domain that boots from a disk, or has a NIC that libvirt
+            cannot plug in (sockets), always boots cold.
         progress
             Told the steps.
 
@@ -133,17 +134,17 @@ class Domain:
         if self.is_active:
             raise GuestError(self.name, "runs already", hint="destroy() or shutdown() it first")
         xml = self.xml(inactive=True)
-        direct_boot = domain_xml.facts(xml).direct_boot
+        facts = domain_xml.facts(xml)
         with shown(progress, f"guest {self.name}") as steps:
             try:
-                if instant and direct_boot:
+                if instant and facts.direct_boot and facts.pluggable:
                     self._start_instant(xml, steps)
                 else:
                     steps.step("booting")
                     with self._connection.translated(f"start domain {self.name!r}"):
                         self.vir.create()
                     self._wait_for_agent()
-                    if direct_boot:
+                    if facts.direct_boot:
                         self._personalise()
                 self._wait_for_links()
             except BaseException:

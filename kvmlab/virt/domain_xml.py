@@ -9,6 +9,11 @@ QEMU_NAMESPACE = "http://libvirt.org/schemas/domain/qemu/1.0"
 ET.register_namespace("qemu", QEMU_NAMESPACE)
 
 
+#: Types of ``<interface>`` that libvirt does not plug into a running domain
+#: (qemuDomainAttachNetDevice() in libvirt's src/qemu/qemu_hotplug.c).
+_NOT_PLUGGABLE = ("mcast", "udp", "server", "client", "internal")
+
+
 @dataclass(frozen=True, slots=True)
 class DomainFacts:
     """What is read from the XML of a domain.
@@ -27,6 +32,8 @@ class DomainFacts:
         File that its serial console is logged to; empty if none.
     boot_files
         Kernel, first boot stage and disks, in this order.
+    pluggable
+        Whether all its NICs can be plugged in while it runs.
     """
 
     accelerator: str
@@ -36,6 +43,7 @@ class DomainFacts:
     direct_boot: bool
     console_log: str
     boot_files: tuple[str, ...] = ()
+    pluggable: bool = True
 
 
 def facts(xml: str) -> DomainFacts:
@@ -54,6 +62,7 @@ def facts(xml: str) -> DomainFacts:
             *(element.text or "" for tag in ("kernel", "initrd") for element in root.iterfind(f"./os/{tag}")),
             *(source.get("file", "") for source in root.iterfind("./devices/disk/source")),
         ),
+        pluggable=not any(i.get("type") in _NOT_PLUGGABLE for i in root.iterfind("./devices/interface")),
     )
 
 

@@ -1,0 +1,336 @@
+"""Follow one packet through a lab: where it was seen, what was done to it, where it died."""
+
+import base64
+import contextlib
+import json
+import os
+import select
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kvmlab._repr import html_table, text_table
+from kvmlab._run import DEVNULL, PIPE, LocalRunner, Runner, end_group
+from kvmlab.errors import MeasurementError, SpecError
+from kvmlab.host import world
+from kvmlab.lab import Lab
+from kvmlab.trace import pcap, rules
+from kvmlab.trace.pcap import Mark, Sighting
+from kvmlab.trace.rules import RuleHit
+from kvmlab.virt.domain import Domain
+
+if TYPE_CHECKING:
+    import subprocess
+
+#: Seconds in which tcpdump and nft must be ready.
+READY_BOUND_S = 10.0
+#: Seconds for the answer to the packet.
+ANSWER_BOUND_S = 2
+#: Seconds after which a capture that saw nothing new counts as complete.
+_SETTLE_S = 0.3
+_TCPDUMP = ("tcpdump", "-i", "any", "-n", "-U", "--immediate-mode", "-w")
+_FILTER = "icmp or icmp6 or tcp"
+_GUEST_FILE = "/run/kvmlab-trace.pcap"
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """A point of the way.
+
+    Attributes
+    ----------
+    offset_us
+        Microseconds since the packet was first seen outside of a guest; None
+        inside of a guest, whose clock is another.
+    host, link, direction
+        Where it was seen.
+    source, destination
+        Addresses in it at this point: translation shows as a change.
+    what
+        ``echo request``, ``echo reply``, ``SYN`` and so on; a rule's verdict.
+    """
+
+    offset_us: float | None
+    host: str
+    link: str
+    direction: str
+    source: str
+    destination: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Walk:
+    """The way of one packet; shows itself as a table.
+
+    Attributes
+    ----------
+    source, destination
+        Who sent it, and to which address.
+    hops
+        In the order of time; those in a guest at the end that they belong to.
+    rules
+        What the packets met in the firewall of the KVM host.
+    captures
+        The pcap file of each host and guest, for Wireshark.
+    """
+
+    source: str
+    destination: str
+    hops: tuple[Hop, ...]
+    rules: tuple[RuleHit, ...]
+    captures: Mapping[str, bytes]
+
+    @property
+    def answered(self) -> bool:
+        """Whether an answer came back to the one who asked."""
+        last = self.hops[-1] if self.hops else None
+        return last is not None and last.host == self.source and last.what in ("echo reply", "SYN, ACK")
+
+    @property
+    def outcome(self) -> str:
+        """What became of the packet, in one sentence."""
+        if self.answered:
+            return "It arrived, and the answer came back."
+        killer = rules.killer(self.rules)
+        if killer is not None:
+            return f"A rule dropped it: {killer.family} {killer.table} {killer.chain}: {killer.rule}"
+        if not self.hops:
+            return "It was seen nowhere: its sender knows no way."
+        last = self.hops[-1]
+        return f"It was last seen at {last.link} of {last.host} ({last.direction}, {last.what})."
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """Write the captures, one pcap file per host and guest; Wireshark opens them."""
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        files = [target / f"{name}.pcap" for name in self.captures]
+        for file, content in zip(files, self.captures.values(), strict=True):
+            file.write_bytes(content)
+        return files
+
+    def __repr__(self) -> str:
+        return text_table(self.hops, caption=self.outcome)
+
+    def _repr_html_(self) -> str:
+        return html_table(self.hops, caption=self.outcome)
+
+
+def trace(lab: Lab, source: Domain | Runner, destination: Domain | str, *, port: int | None = None) -> Walk:
+    """Send one marked packet and follow it on every interface that it can cross.
+
+    Parameters
+    ----------
+    lab
+        A running lab.
+    source
+        A guest, or a host of the lab such as ``lab.pc``.
+    destination
+        A guest, or an address or name.
+    port
+        TCP port to send a SYN to; None for an ICMP echo request.
+
+    Raises
+    ------
+    SpecError
+        If the destination has no address.
+    MeasurementError
+        If a capture does not start.
+
+    Notes
+    -----
+    Same as ``tcpdump -i any`` on every host at once, and ``nft monitor trace``.
+    """
+    address = destination if isinstance(destination, str) else destination.address
+    if not address:
+        raise SpecError("the destination has no address", hint="see wait_until_ready()")
+    mark = _mark(port)
+    guests = [end for end in (source, destination) if isinstance(end, Domain)]
+    with contextlib.ExitStack() as stack:
+        captures = [stack.enter_context(_captured(getattr(lab, name), name)) for name in world.HOSTS]
+        in_guests = [stack.enter_context(_captured_in_guest(guest)) for guest in guests]
+        traced = stack.enter_context(_traced(lab, mark, port))
+        source.run(_send(address, mark, port), check=False, timeout_s=10.0 * ANSWER_BOUND_S)
+        _wait_until_quiet([capture.path for capture in captures])
+        found = {capture.name: capture.path.read_bytes() for capture in captures}
+        found |= {guest.name: guest.read() for guest in in_guests}
+        hits = rules.parse(traced.read_text(errors="replace").splitlines())
+    hops = _hops(lab, found, mark, source.name, [guest.name for guest in guests])
+    return Walk(source.name, address, tuple(hops), tuple(hits), found)
+
+
+def _mark(port: int | None) -> Mark:
+    if port is None:
+        return Mark("icmp", payload=os.urandom(8))
+    return Mark("tcp", port=40000 + int.from_bytes(os.urandom(2), "big") % 20000)
+
+
+def _send(address: str, mark: Mark, port: int | None) -> list[str]:
+    if port is None:
+        pattern = (mark.payload * 2).hex()
+        return ["ping", "-n", "-c", "1", "-s", "64", "-W", str(ANSWER_BOUND_S), "-p", pattern, address]
+    target = f"[{address}]" if ":" in address else address
+    return [
+        *("curl", "--silent", "--max-time", str(ANSWER_BOUND_S), "--local-port", str(mark.port)),
+        f"http://{target}:{port}/",
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Capture:
+    name: str
+    path: Path
+
+
+@contextlib.contextmanager
+def _captured(host: LocalRunner, name: str) -> Iterator[_Capture]:
+    """Capture on all interfaces of a host meanwhile."""
+    with tempfile.TemporaryDirectory(prefix="kvmlab-trace-") as folder:
+        path = Path(folder, "capture.pcap")
+        with path.open("wb") as target:
+            line = [*_TCPDUMP, "-", "-Z", "root", _FILTER]
+            process = host.popen(line, stdin=DEVNULL, stdout=target, stderr=PIPE)
+        try:
+            _wait_for_words(process, b"listening on", f"tcpdump on {name}")
+            yield _Capture(name, path)
+        finally:
+            end_group(process)
+
+
+@dataclass(frozen=True, slots=True)
+class _GuestCapture:
+    guest: Domain
+
+    @property
+    def name(self) -> str:
+        return self.guest.name
+
+    def read(self) -> bytes:
+        return base64.b64decode(self.guest.run(["base64", _GUEST_FILE]).stdout)
+
+
+#: Starts a capture in a guest, and ends when it runs. $1: file, $2: filter.
+_START = """\
+tcpdump -i any -n -U --immediate-mode -Z root -w "$1" "$2" 2>/run/kvmlab-trace.log >/dev/null &
+echo $! >/run/kvmlab-trace.pid
+tries=0
+until grep -q 'listening on' /run/kvmlab-trace.log; do
+    [ $tries -lt 200 ] || { cat /run/kvmlab-trace.log >&2; exit 1; }
+    tries=$((tries + 1))
+    sleep 0.05
+done
+"""
+_END = 'kill "$(cat /run/kvmlab-trace.pid)"; rm -f /run/kvmlab-trace.*'
+
+
+@contextlib.contextmanager
+def _captured_in_guest(guest: Domain) -> Iterator[_GuestCapture]:
+    guest.run(["/bin/sh", "-c", _START, "sh", _GUEST_FILE, _FILTER])
+    try:
+        yield _GuestCapture(guest)
+    finally:
+        guest.run(["/bin/sh", "-c", _END])
+
+
+@contextlib.contextmanager
+def _traced(lab: Lab, mark: Mark, port: int | None) -> Iterator[Path]:
+    """Let the kernel report each rule that the packet meets on the KVM host."""
+    # ping(8): 8 bytes of header and 16 of its own come before the pattern.
+    match = f"@th,192,64 0x{mark.payload.hex()}" if port is None else f"tcp sport {mark.port}"
+    lab.host.run(["nft", "--file", "-"], stdin=rules.ruleset(match))
+    with tempfile.TemporaryDirectory(prefix="kvmlab-trace-") as folder:
+        path = Path(folder, "nft")
+        try:
+            with path.open("wb") as target:
+                line = ["stdbuf", "--output=L", "nft", "monitor", "trace"]
+                process = lab.host.popen(line, stdin=DEVNULL, stdout=target, stderr=DEVNULL)
+            try:
+                _wait_for_trace(lab, path)
+                yield path
+            finally:
+                end_group(process)
+        finally:
+            lab.host.run(["nft", "delete", "table", "inet", rules.TABLE])
+
+
+def _wait_for_trace(lab: Lab, path: Path) -> None:
+    """Ping the host itself until the monitor reports it: it prints nothing when it is ready."""
+    deadline = time.monotonic() + READY_BOUND_S
+    while not path.stat().st_size:
+        lab.host.run(["ping", "-n", "-c", "1", "-W", "1", "127.0.0.1"], check=False)
+        if time.monotonic() > deadline:
+            raise MeasurementError(
+                f"nft monitor on {lab.host.name} reports nothing after {READY_BOUND_S:g} s"
+            )
+
+
+def _wait_for_words(process: "subprocess.Popen[bytes]", words: bytes, what: str) -> None:
+    assert process.stderr is not None  # PIPE
+    deadline = time.monotonic() + READY_BOUND_S
+    said = b""
+    while words not in said:
+        left = max(0.0, deadline - time.monotonic())
+        ready = select.select([process.stderr], [], [], left)[0]
+        new = os.read(process.stderr.fileno(), 4096) if ready else b""
+        said += new
+        if not new:
+            raise MeasurementError(f"{what} did not start: {said.decode(errors='replace').strip()}")
+
+
+def _wait_until_quiet(paths: Sequence[Path]) -> None:
+    """Wait until no capture grows any more: answers and reports may still be on their way."""
+    deadline = time.monotonic() + READY_BOUND_S
+    before: list[int] = []
+    while (sizes := [path.stat().st_size for path in paths]) != before and time.monotonic() < deadline:
+        before = sizes
+        time.sleep(_SETTLE_S)
+
+
+def _hops(lab: Lab, found: Mapping[str, bytes], mark: Mark, source: str, guests: Sequence[str]) -> list[Hop]:
+    states = lab.network_state()
+    seen: list[tuple[str, Sighting]] = []
+    inside: dict[str, list[Sighting]] = {}
+    for name, capture in found.items():
+        if name in guests:
+            links = _guest_links(lab, name)
+            inside[name] = pcap.sightings(capture, links, mark)
+        else:
+            links = {link.index: link.name for link in states[name].links}
+            seen += [(name, sighting) for sighting in pcap.sightings(capture, links, mark)]
+    seen.sort(key=lambda pair: pair[1].time_s)
+    first_s = seen[0][1].time_s if seen else 0.0
+    middle = [_hop(name, sighting, 1e6 * (sighting.time_s - first_s)) for name, sighting in seen]
+    return _with_guests(
+        middle, {name: [_hop(name, s, None) for s in own] for name, own in inside.items()}, source
+    )
+
+
+def _guest_links(lab: Lab, name: str) -> dict[int, str]:
+    rows = json.loads(lab.domain(name).run(["ip", "-json", "link", "show"]).stdout)
+    return {row["ifindex"]: row["ifname"] for row in rows}
+
+
+def _hop(host: str, sighting: Sighting, offset_us: float | None) -> Hop:
+    return Hop(
+        offset_us=offset_us,
+        host=host,
+        link=sighting.link,
+        direction=sighting.direction,
+        source=sighting.source,
+        destination=sighting.destination,
+        what=sighting.what,
+    )
+
+
+def _with_guests(middle: list[Hop], inside: Mapping[str, list[Hop]], source: str) -> list[Hop]:
+    """Put what guests saw where it belongs: the sender around all, the receiver before the first answer."""
+    own = inside.get(source, [])
+    others = [hop for name, hops in inside.items() if name != source for hop in hops]
+    answers = ("echo reply", "SYN, ACK", "unreachable", "RST, ACK")
+    turn = next((i for i, hop in enumerate(middle) if hop.what in answers), len(middle))
+    sent = [hop for hop in own if hop.direction == "out"]
+    received = [hop for hop in own if hop.direction == "in"]
+    return [*sent, *middle[:turn], *others, *middle[turn:], *received]
