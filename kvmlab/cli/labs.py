@@ -58,7 +58,7 @@ def down(
     failed = False
     for name in [choice.chosen("", option="kvmlab down NAME")] if found is None else dict.fromkeys(found):
         try:
-            labs.Lab.attach(name).stop()
+            labs.stop_lab(name)
             print(f"lab {name} has ended")
         except KvmlabError as error:  # the others end all the same
             print_error(error)
@@ -95,8 +95,13 @@ def status(name: choice.LabArgument = "", as_json: JsonOption = False) -> None:
 
 def _networks(lab: "Lab") -> list[dict[str, Any]]:
     return [
-        {"name": n.name, "state": "active" if n.is_active else "inactive", "bridge": n.bridge}
-        for n in lab.networks()
+        {
+            "name": network.name,
+            "state": "active" if network.is_active else "inactive",
+            "forward": network.forward,
+            "bridge": network.bridge,
+        }
+        for network in lab.networks()
     ]
 
 

@@ -113,6 +113,8 @@ class Init:
         wake_write.setblocking(False)  # noqa: FBT003
         signal.set_wakeup_fd(wake_write.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+        from kvmlab.host import netlink  # noqa: F401  (0.2 s; loaded now, the first request need not wait)
+
         server = Server(listener, self.handle)
         server.watch(wake_read)
         while True:

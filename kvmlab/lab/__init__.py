@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kvmlab.lab.lab import DaemonState, Lab, start_all
-    from kvmlab.lab.listing import LabInfo, list_labs
+    from kvmlab.lab.listing import LabInfo, list_labs, stop_lab
     from kvmlab.lab.places import lab_dir, labs_dir
 
 _HOMES = {
@@ -19,9 +19,10 @@ _HOMES = {
     "labs_dir": "places",
     "list_labs": "listing",
     "start_all": "lab",
+    "stop_lab": "listing",
 }
 
-__all__ = ["DaemonState", "Lab", "LabInfo", "lab_dir", "labs_dir", "list_labs", "start_all"]
+__all__ = ["DaemonState", "Lab", "LabInfo", "lab_dir", "labs_dir", "list_labs", "start_all", "stop_lab"]
 
 
 def __getattr__(name: str) -> Any:

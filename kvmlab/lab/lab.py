@@ -1,7 +1,6 @@
 """A running lab: the object that a notebook holds."""
 
 import contextlib
-import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -12,13 +11,13 @@ from kvmlab import _paths, image
 from kvmlab._progress import Progress, Silent, shown
 from kvmlab._repr import Table
 from kvmlab._run import LocalRunner
-from kvmlab.errors import LabError, SpecError
+from kvmlab.errors import LabError
 from kvmlab.host import client, directory, firewall, namespaces, runner, world
 from kvmlab.host.firewall import Rule
 from kvmlab.host.links import NetworkState
 from kvmlab.lab import definition
 from kvmlab.lab.definition import Surroundings
-from kvmlab.lab.places import lab_dir, lab_uri
+from kvmlab.lab.places import check_lab_name, lab_dir, lab_uri
 from kvmlab.spec.domain import DomainSpec
 from kvmlab.spec.network import NetworkSpec
 from kvmlab.topology import GuestNic
@@ -27,8 +26,6 @@ from kvmlab.virt.accelerator import Accelerator, accelerator
 from kvmlab.virt.connection import Connection
 from kvmlab.virt.domain import Domain
 from kvmlab.virt.network import Network
-
-_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,21 +232,6 @@ def _at_once(actions: Sequence[Callable[[], Iterable[GuestNic]]]) -> list[Iterab
         return []
     with ThreadPoolExecutor(max_workers=8) as pool:
         return list(pool.map(lambda action: action(), actions))
-
-
-def check_lab_name(name: str) -> None:
-    """Refuse a name that no lab can have.
-
-    Raises
-    ------
-    SpecError
-        Saying what is allowed.
-    """
-    if not _NAME.fullmatch(name):
-        raise SpecError(
-            f"lab name {name!r} is not allowed",
-            hint="use 1 to 32 lower-case letters, digits and hyphens, such as 'nat-1'",
-        )
 
 
 def start_all(

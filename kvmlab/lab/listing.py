@@ -1,13 +1,13 @@
-"""Which labs run."""
+"""Which labs run, and how they end."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from kvmlab._repr import Table
 from kvmlab.errors import HostError, LabError
-from kvmlab.host import client, directory
+from kvmlab.host import client, directory, namespaces
 from kvmlab.host.daemons import RUNNING
-from kvmlab.lab.places import lab_uri, labs_dir
+from kvmlab.lab.places import check_lab_name, lab_dir, lab_uri, labs_dir
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +63,17 @@ def _state(path: Path) -> str:
     except HostError:  # its PID 1 does not answer
         return "degraded"
     return "running" if all(daemon["state"] == RUNNING for daemon in daemons) else "degraded"
+
+
+def stop_lab(name: str) -> None:
+    """End the lab of that name, also one that is still starting or does not answer.
+
+    Same as ``kvmlab down NAME``.
+
+    Raises
+    ------
+    LabError
+        If no lab of that name runs.
+    """
+    check_lab_name(name)
+    namespaces.stop(lab_dir(name))

@@ -79,7 +79,7 @@ def pulse(lab: kl.Lab) -> dict[str, Any]:
         "daemons": list(lab.daemons()),
         "processes": lab.host.run(["ps", "-e", "--no-headers", "-o", "pid,comm"]).stdout.count("\n"),
         "domains": [(domain.name, domain.state) for domain in lab.domains()],
-        "networks": list(lab.networks_state()),
+        "networks": [(network.name, network.is_active) for network in lab.networks()],
         "links": lab.host.run(["ip", "-brief", "link"]).stdout,
         "rules": lab.host.run(["iptables-save"]).stdout.count("\n"),
         "world answers": lab.host.run(["ping", "-c", "1", "-W", "5", "8.8.8.8"], check=False).returncode,
