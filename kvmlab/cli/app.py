@@ -10,7 +10,7 @@ from kvmlab.cli import course, images, inside, labs, machine, output
 from kvmlab.errors import KvmlabError
 
 
-class _Commands(TyperGroup):
+class Commands(TyperGroup):
     """Ends what a command raises: with one message and status 1, or with 130 after Ctrl-C."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -47,7 +47,7 @@ def _options(
 
 
 app = typer.Typer(
-    cls=_Commands,
+    cls=Commands,
     help="A whole KVM host of your own, without root.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

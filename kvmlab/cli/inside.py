@@ -1,11 +1,14 @@
 """Commands that lead into a lab: exec and console."""
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kvmlab.cli import choice
+
+if TYPE_CHECKING:
+    from kvmlab.lab import Lab
 
 #: Hosts of a lab; kept in step with ``kvmlab.host.world`` by a test.
 HOSTS = ("host", "switch", "router", "pc", "internet")
@@ -24,18 +27,17 @@ def exec_(
     input to its end first, unless that is a terminal; for work with a
     terminal in a guest there is `kvmlab console`.
     """
-    name = choice.chosen(lab)
     command = argv[1:] if argv[0] == "--" else argv
     if not command:
         raise typer.BadParameter("which command?", param_hint="COMMAND")
+    name = choice.chosen(lab)
     if where in HOSTS:
         _become(name, where, command)
-    from kvmlab import lab as labs
     from kvmlab.virt.agent import Agent
     from kvmlab.virt.connection import Connection
     from kvmlab.virt.relay import relay
 
-    agent = Agent(Connection(labs.Lab.attach(name).uri), where)
+    agent = Agent(Connection(_with_guest(name, where).uri), where)
     given = None if sys.stdin is None or sys.stdin.isatty() else sys.stdin.buffer
     status = relay(agent, command, stdin=given, stdout=sys.stdout.buffer, stderr=sys.stderr.buffer)
     raise typer.Exit(status)
@@ -51,16 +53,28 @@ def _become(name: str, host: str, argv: list[str]) -> None:
     replace_process([*namespaces.enter_argv(init, host), *argv], env=lab_environment())
 
 
+def _with_guest(name: str, guest: str) -> "Lab":
+    """Return the lab, which must have this guest."""
+    from kvmlab import lab as labs
+    from kvmlab.errors import LabError
+
+    lab = labs.Lab.attach(name)
+    guests = [domain.name for domain in lab.domains()]
+    if guest not in guests:
+        known = f"guests: {', '.join(guests) or 'none'}; hosts: {', '.join(HOSTS)}"
+        raise LabError(f"lab {name!r} has no guest {guest!r}", hint=known)
+    return lab
+
+
 def console(
     guest: Annotated[str, typer.Argument(metavar="GUEST", help="Name of the guest.")],
     lab: choice.LabOption = "",
 ) -> None:
     """Open a guest's serial console; Ctrl and ] leave it."""
-    from kvmlab import lab as labs
     from kvmlab._run import replace_process
     from kvmlab.errors import GuestError, HostError
 
-    attached = labs.Lab.attach(choice.chosen(lab))
+    attached = _with_guest(choice.chosen(lab), guest)
     if not attached.domain(guest).is_active:
         raise GuestError(guest, "is not running", hint=f'start it: lab.domain("{guest}").start()')
     if not sys.stdin.isatty():

@@ -1,0 +1,84 @@
+"""Guest images from the command line, on small files that are laid out as an image is."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kvmlab.image import store
+from tests.cli.conftest import Run
+
+NAME = "debian-12-01234567"
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    """An image in a cache of its own; the manifest is as the build writes it."""
+    folder = tmp_path / "images" / NAME
+    folder.mkdir(parents=True)
+    for name in store.FILES:
+        (folder / name).write_bytes(name.encode() * 100)
+    files = {name: store.file_entry(folder / name) for name in store.FILES}
+    manifest = {
+        "kernel_version": "6.1.0-1-amd64",
+        "built": "2025-01-02T03:04:05+00:00",
+        "digest": store.content_digest(files),
+        "recipe": "01234567",
+        "cmdline": "console=ttyS0",
+        "files": files,
+    }
+    (folder / store.MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    return folder
+
+
+def test_without_an_image_the_list_says_how_to_build_one(kvmlab: Run, tmp_path: Path) -> None:
+    done = kvmlab("image", "list", KVMLAB_CACHE_DIR=str(tmp_path))
+
+    assert (done.returncode, done.stdout) == (0, "no image; build one with: kvmlab image build\n")
+
+
+def test_images_are_listed_for_scripts(kvmlab: Run, tmp_path: Path, image: Path) -> None:
+    done = kvmlab("image", "list", "--json", KVMLAB_CACHE_DIR=str(tmp_path))
+
+    assert [(row["name"], row["path"]) for row in json.loads(done.stdout)] == [(NAME, str(image))]
+
+
+def test_an_image_is_shown_with_its_checksums(kvmlab: Run, tmp_path: Path, image: Path) -> None:
+    done = kvmlab("image", "show", KVMLAB_CACHE_DIR=str(tmp_path))
+
+    assert "checksums are right" in done.stdout
+    assert store.file_entry(image / "initrd")["sha256"] in done.stdout
+
+
+def test_a_damaged_image_is_not_shown_but_named(kvmlab: Run, tmp_path: Path, image: Path) -> None:
+    (image / "initrd").write_bytes(b"something else")
+
+    done = kvmlab("image", "show", NAME, KVMLAB_CACHE_DIR=str(tmp_path))
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{image / 'initrd'} is damaged" in done.stderr
+    assert "kvmlab image build --force" in done.stderr
+
+
+def test_an_image_is_removed_by_its_name(kvmlab: Run, tmp_path: Path, image: Path) -> None:
+    done = kvmlab("image", "remove", NAME, KVMLAB_CACHE_DIR=str(tmp_path))
+
+    assert done.stdout == f"image {NAME} is removed\n"
+    assert not image.exists()
+
+
+def test_an_image_that_is_not_there_cannot_be_removed(kvmlab: Run, tmp_path: Path) -> None:
+    done = kvmlab("image", "remove", "nosuch", KVMLAB_CACHE_DIR=str(tmp_path))
+
+    assert done.returncode == 1
+    assert "'nosuch'" in done.stderr
+
+
+def test_saved_guests_are_removed_and_images_stay(kvmlab: Run, tmp_path: Path, image: Path) -> None:
+    (tmp_path / "templates" / "0123").mkdir(parents=True)
+
+    done = kvmlab("image", "remove", "--templates", KVMLAB_CACHE_DIR=str(tmp_path))
+
+    assert done.returncode == 0
+    assert not (tmp_path / "templates").exists()
+    assert image.exists()
