@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kvmlab.measure.iperf3 import both_directions, iperf3
     from kvmlab.measure.ping import ping
     from kvmlab.observe import snapshot
-    from kvmlab.spec.boot import DirectBoot, DiskBoot
+    from kvmlab.spec.boot import CloudImage, DirectBoot, DiskBoot
     from kvmlab.spec.bridge import BridgeSpec
     from kvmlab.spec.domain import DomainSpec
     from kvmlab.spec.forward import PortForward
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 #: Where each public name lives.
 _HOMES = {
     "BridgeSpec": "spec.bridge",
+    "CloudImage": "spec.boot",
     "Direct": "spec.source",
     "DirectBoot": "spec.boot",
     "DiskBoot": "spec.boot",
@@ -65,6 +66,7 @@ _HOMES = {
 
 __all__ = [
     "BridgeSpec",
+    "CloudImage",
     "Direct",
     "DirectBoot",
     "DiskBoot",
