@@ -4,7 +4,7 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,11 @@ from kvmlab._repr import Table
 from kvmlab._run import Completed
 from kvmlab.errors import BootTimeout, CommandTimeout, GuestError, KvmlabError, Timeout
 from kvmlab.topology import GuestNic
-from kvmlab.virt import domain_xml, guest_nics, leases
+from kvmlab.virt import domain_xml, guest_nics
 from kvmlab.virt import instant as instant_start
 from kvmlab.virt.agent import Agent
 from kvmlab.virt.connection import Connection
+from kvmlab.virt.leases import leased
 
 #: Seconds in which a guest must have booted: kvmlab's image, and a disk, where
 #: a distribution's first boot is slow on emulation.
@@ -231,9 +232,13 @@ class Domain:
         """Return its NICs, as libvirt and the guest itself tell it.
 
         In the order of the domain's XML. Same as ``virsh domiflist NAME``,
-        and ``ip address`` and ``ethtool -i`` in the guest.
+        and ``ip address`` and ``ethtool -i`` in the guest; of a guest without
+        an agent the addresses are those of ``virsh net-dhcp-leases``.
         """
         found = guest_nics.from_xml(self.name, self.state, self.xml())
+        if not domain_xml.facts(self.xml()).has_agent:
+            known = self._leased()
+            return Table(replace(nic, addresses=known.get(nic.mac, ())) for nic in found)
         if found and found[0].state == "running":
             with contextlib.suppress(GuestError, CommandTimeout):  # without its agent the guest is silent
                 said = self._agent.run(guest_nics.ASK, timeout_s=10.0, stdin="").check().stdout
@@ -275,7 +280,10 @@ class Domain:
     def _without_address(self, *, has_agent: bool) -> list[str]:
         if has_agent:
             return [f"{link.name} ({link.mac})" for link in self.links() if not link.ipv4]
-        return leases.without_lease(self._connection, self.xml())
+        return [mac for mac, known in self._leased().items() if not known]
+
+    def _leased(self) -> dict[str, tuple[str, ...]]:
+        return leased(self._connection, self.xml())
 
     def _check_runs(self) -> None:
         state = self.state
@@ -286,7 +294,7 @@ class Domain:
     def address(self) -> str:
         """The guest's first IPv4 address, without prefix length; empty if none is known."""
         if not domain_xml.facts(self.xml()).has_agent:
-            return leases.first_address(self._connection, self.xml())
+            return next((known[0].split("/")[0] for known in self._leased().values() if known), "")
         return next((link.ipv4 for link in self.links() if link.ipv4), "")
 
     def run(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kvmlab.errors import SpecError
-from kvmlab.spec.boot import DirectBoot, DiskBoot
+from kvmlab.spec.boot import CloudImage, DirectBoot, DiskBoot
 from kvmlab.spec.domain import DomainSpec
 from kvmlab.spec.interface import InterfaceSpec
 
@@ -75,6 +75,8 @@ def test_bad_input_is_refused_with_object_and_remedy(
             "kernel 'k' is a relative path",
         ),
         (lambda: DiskBoot(disk=Path("d")), "disk 'd' is a relative path"),
+        (lambda: CloudImage(image=Path("~/i.qcow2")), "cloud image '~/i.qcow2' is a relative path"),
+        (lambda: CloudImage(image=Path("/i"), ssh_key="a\nb"), "the ssh key has more than one line"),
         (lambda: DiskBoot(disk=Path("/d"), seed=Path("s")), "seed 's' is a relative path"),
         (lambda: DiskBoot(disk=Path("/d"), disk_format="vdi"), "disk format 'vdi' is unknown"),  # type: ignore[arg-type]
     ],
@@ -87,6 +89,15 @@ def test_what_cannot_be_booted_is_refused(make: object, message: str) -> None:
 def test_without_image_and_boot_there_is_nothing_to_boot() -> None:
     with pytest.raises(SpecError, match="domain 'vm1' has nothing to boot"):
         DomainSpec(name="vm1").to_xml(lab="nat", accelerator="tcg")
+
+
+def test_a_cloud_image_is_not_booted_without_a_disk_of_its_own() -> None:
+    spec = DomainSpec(name="vm1", boot=CloudImage(image=Path("/i.qcow2")))
+
+    with pytest.raises(SpecError, match="'vm1': its disk is not made yet") as caught:
+        spec.to_xml(lab="nat", accelerator="tcg")
+
+    assert "Lab.define()" in caught.value.hint
 
 
 def test_eight_nics_of_each_kind_fit() -> None:
