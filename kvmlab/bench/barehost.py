@@ -6,7 +6,6 @@ import tempfile
 from pathlib import Path
 from types import TracebackType
 
-from kvmlab import _paths
 from kvmlab._run import LocalRunner, end_group, remove_tree
 from kvmlab.errors import MeasurementError
 from kvmlab.host import namespaces
@@ -20,8 +19,7 @@ class BareHost:
     """A host made by hand in namespaces of its own; the end of a ``with`` block ends it."""
 
     def __init__(self) -> None:
-        _paths.state_dir().mkdir(parents=True, exist_ok=True)
-        self.path = Path(tempfile.mkdtemp(prefix="raw-", dir=_paths.state_dir()))
+        self.path = Path(tempfile.mkdtemp(prefix="kvmlab-bench-"))
         self._init = 0
         # If this process is killed, the namespaces go with it (prctl(2), PR_SET_PDEATHSIG).
         line = ["setpriv", "--pdeathsig", "KILL", *namespaces.unshare_argv()]

@@ -1,5 +1,6 @@
 """The commands, and how errors end them."""
 
+import signal
 import sys
 from typing import Annotated, Any
 
@@ -66,6 +67,14 @@ app.command()(machine.bench)
 app.command()(course.jupyter)
 
 
+def _end(number: int, _frame: object) -> None:
+    raise SystemExit(128 + number)
+
+
 def main() -> None:
     """Run the command line."""
+    # As after Ctrl-C, what was begun is taken back; unless somebody wants the signal ignored (nohup(1)).
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _end)
     app()

@@ -32,12 +32,12 @@ NAMES = {
 
 def state_of(home: Path) -> list[Path]:
     """Labs and bare hosts below a state directory."""
-    return [path for path in [*home.glob("labs/[!.]*"), *home.glob("raw-*")] if path.is_dir()]
+    return [path for path in [*home.glob("labs/[!.]*"), *home.glob("kvmlab-bench-*")] if path.is_dir()]
 
 
 @pytest.fixture
 def home() -> Path:
-    """A state directory of its own, with a short path."""
+    """A directory for state and temporary files, with a short path."""
     folder = Path(os.environ["KVMLAB_STATE_DIR"], "bench")
     folder.mkdir(exist_ok=True)
     return folder
@@ -66,7 +66,7 @@ def test_a_run_measures_what_was_asked_for_beside_plain_qemu(home: Path, tmp_pat
     kept = tmp_path / "bench.json"
 
     line = [COMMAND, "bench", "--json", "--repeats", "1", *options, "--output", str(kept)]
-    env = os.environ | {"KVMLAB_STATE_DIR": str(home)}
+    env = os.environ | {"KVMLAB_STATE_DIR": str(home), "TMPDIR": str(home)}
     done = subprocess.run(line, env=env, capture_output=True, text=True, timeout=300, check=False)
 
     assert done.returncode == 0, done.stderr
@@ -93,19 +93,26 @@ def test_guests_together_are_measured_beside_as_many_of_plain_qemu() -> None:
 
 
 @pytest.mark.vm
-def test_ctrl_c_ends_a_run_with_130_and_nothing_is_left(home: Path) -> None:
-    env = os.environ | {"KVMLAB_STATE_DIR": str(home)}
+@pytest.mark.parametrize(
+    ("number", "running"),
+    [
+        pytest.param(signal.SIGINT, "kvmlab-bench-*/*/monitor.sock", id="ctrl-c-in-plain-qemu"),
+        pytest.param(signal.SIGTERM, "labs/bench-*/run/libvirt/qemu/vm1.pid", id="term-in-a-lab"),
+    ],
+)
+def test_a_signal_ends_a_run_and_nothing_is_left(home: Path, number: signal.Signals, running: str) -> None:
+    env = os.environ | {"KVMLAB_STATE_DIR": str(home), "TMPDIR": str(home)}
     line = [COMMAND, "bench", "--only", "lab_to_first_ping"]
     with subprocess.Popen(line, env=env, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 120
-        while not list(home.glob("raw-*/*/monitor.sock")):  # plain QEMU runs
+        while not list(home.glob(running)):  # plain QEMU runs
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.01)
 
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, said = process.communicate(timeout=60)
 
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert "Traceback" not in said
     assert state_of(home) == []
