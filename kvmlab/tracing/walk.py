@@ -10,20 +10,16 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kvmlab._repr import html_table, text_table
-from kvmlab._run import DEVNULL, PIPE, LocalRunner, Runner, end_group
+from kvmlab._run import DEVNULL, PIPE, LocalRunner, Process, Runner, end_group
 from kvmlab.errors import MeasurementError, SpecError
 from kvmlab.host import world
 from kvmlab.lab import Lab
-from kvmlab.trace import pcap, rules
-from kvmlab.trace.pcap import Mark, Sighting
-from kvmlab.trace.rules import RuleHit
+from kvmlab.tracing import pcap, rules
+from kvmlab.tracing.pcap import Mark, Sighting
+from kvmlab.tracing.rules import RuleHit
 from kvmlab.virt.domain import Domain
-
-if TYPE_CHECKING:
-    import subprocess
 
 #: Seconds in which tcpdump and nft must be ready.
 READY_BOUND_S = 10.0
@@ -267,7 +263,7 @@ def _wait_for_trace(lab: Lab, path: Path) -> None:
             )
 
 
-def _wait_for_words(process: "subprocess.Popen[bytes]", words: bytes, what: str) -> None:
+def _wait_for_words(process: Process, words: bytes, what: str) -> None:
     assert process.stderr is not None  # PIPE
     deadline = time.monotonic() + READY_BOUND_S
     said = b""
