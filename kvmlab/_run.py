@@ -26,8 +26,6 @@ from kvmlab.errors import CommandError, CommandTimeout, ExecutableNotFound
 _ADMIN_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
 #: Where the streams of :meth:`LocalRunner.popen` may lead, beside files.
-#: A command that runs.
-Process = subprocess.Popen[bytes]
 PIPE, DEVNULL = subprocess.PIPE, subprocess.DEVNULL
 #: What :meth:`LocalRunner.popen` returns.
 Process: TypeAlias = "subprocess.Popen[bytes]"
