@@ -20,7 +20,7 @@ endif
 export PYTHON
 .DEFAULT_GOAL = help
 
-.PHONY: help lab test setup image jupyter edit lint format wheel undo clean
+.PHONY: help lab test setup image jupyter edit notebooks lint format wheel undo clean
 
 help: ## list what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -39,6 +39,12 @@ jupyter: setup image
 
 edit: setup image ## open the notebooks of this checkout itself, for authors
 	@$(AS_LEARNER) $(BIN)/jupyter lab notebooks
+
+notebooks: setup image ## run the notebooks of this checkout and store their outputs, for authors
+	$(AS_LEARNER) $(BIN)/jupyter nbconvert --to notebook --execute --inplace \
+	    --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
+	@# readers need not know where the author lives
+	$(AS_LEARNER) sh -c 'sed -i "s|$$HOME/|/home/you/|g" notebooks/*.ipynb'
 
 test: ## set up what is missing and run all tests that this machine allows
 	@$(AS_LEARNER) scripts/setup --test
