@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kvmlab.observe import snapshot
     from kvmlab.reach import compare_modes, direct_nic, reachability
     from kvmlab.spec.boot import DirectBoot, DiskBoot
+    from kvmlab.spec.boot import CloudImage, DirectBoot, DiskBoot
     from kvmlab.spec.bridge import BridgeSpec
     from kvmlab.spec.domain import DomainSpec
     from kvmlab.spec.forward import PortForward
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 #: Where each public name lives.
 _HOMES = {
     "BridgeSpec": "spec.bridge",
+    "CloudImage": "spec.boot",
     "Direct": "spec.source",
     "DirectBoot": "spec.boot",
     "DiskBoot": "spec.boot",
@@ -71,6 +73,7 @@ _HOMES = {
 
 __all__ = [
     "BridgeSpec",
+    "CloudImage",
     "Direct",
     "DirectBoot",
     "DiskBoot",

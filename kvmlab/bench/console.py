@@ -1,5 +1,6 @@
 """Type on a guest's serial console, as a person would."""
 
+import itertools
 import os
 import select
 import time
@@ -25,6 +26,7 @@ class SerialConsole:
 
     def __init__(self, uri: str, guest: str) -> None:
         self.guest = guest
+        self._marks = itertools.count(1)
         self._terminal, theirs = os.openpty()
         with os.fdopen(theirs, "r+b", buffering=0) as end:
             line = ["virsh", "--connect", uri, "console", "--force", guest]
@@ -72,11 +74,17 @@ class SerialConsole:
             If it does not end in time.
         """
         # The shell calculates, so that the typed line itself does not hold the mark.
-        self._type(f"{line}; echo end-$((40 + 2))")
-        seen = self._read_until(b"end-42", time.monotonic() + timeout_s)
-        if b"end-42" not in seen:
+        number = next(self._marks)
+        self._type(f"{line}; echo end-$((0 + {number}))-")
+        mark = f"end-{number}-"
+        seen = self._read_until(mark.encode(), time.monotonic() + timeout_s).decode(errors="replace")
+        if mark not in seen:
+            self._interrupt()
             raise CommandTimeout(f"{line!r} on the console of {self.guest!r} did not end", after_s=timeout_s)
-        return seen.decode(errors="replace").replace("\r", "").rpartition("end-42")[0]
+        return seen.replace("\r", "").rpartition(mark)[0]
+
+    def _interrupt(self) -> None:
+        os.write(self._terminal, b"\x03")  # Ctrl-C
 
     def _type(self, line: str) -> None:
         os.write(self._terminal, line.encode() + b"\r")

@@ -86,14 +86,14 @@ def _start_raw(kit: RawKit, place: Place, *, instant: bool) -> float:
         return scene.timed(lambda: rawkit.boot(kit, place, stack))
 
 
-def together(rounds: Rounds) -> dict[str, Samples]:
+def together(rounds: Rounds, *, count: int = TOGETHER) -> dict[str, Samples]:
     """Measure several guests that start at the same time, and their memory."""
     rounds.preparing(PING.name)
     times, raw_times = [], []
     pss: list[float] = []
     raw_pss: list[float] = []
     with scene.lab_with_network() as lab:
-        guests = [scene.define_guest(lab, f"vm{index}") for index in range(1, TOGETHER + 1)]
+        guests = [scene.define_guest(lab, f"vm{index}") for index in range(1, count + 1)]
         guests[0].start(progress=Silent())  # makes the saved guest
         guests[0].destroy()
         kits, place = [RawKit.of(lab, guest) for guest in guests], scene.raw_place(lab)
@@ -113,7 +113,7 @@ def _together(lab: Lab, guests: list[Domain], pss: list[float]) -> float:
         labs.start_all(guests, progress=Silent())
         for guest in guests:
             address = guest.address
-            scene.until(lambda: _answers(lab.host, address))  # noqa: B023  (called in this turn)
+            scene.until(lambda: answers(lab.host, address))  # noqa: B023  (called in this turn)
 
     elapsed_s = scene.timed(start)
     files = [lab.path / "run/libvirt/qemu" / f"{guest.name}.pid" for guest in guests]
@@ -131,14 +131,15 @@ def _together_raw(kits: list[RawKit], place: Place, pss: list[float]) -> float:
             guests.extend(rawkit.restore(kits, place, stack))
             for guest, kit in zip(guests, kits, strict=True):
                 address = guest.wait_addresses(kit.macs)
-                scene.until(lambda: _answers(place.host, address))  # noqa: B023  (called in this turn)
+                scene.until(lambda: answers(place.host, address))  # noqa: B023  (called in this turn)
 
         elapsed_s = scene.timed(start)
         pss.append(mean_pss_mib(place.host, [guest.pid() for guest in guests]))
     return elapsed_s
 
 
-def _answers(host: LocalRunner, address: str) -> bool:
+def answers(host: LocalRunner, address: str) -> bool:
+    """Send one ping and tell whether it was answered."""
     return host.run(["ping", "-c1", "-W1", address], check=False).returncode == 0
 
 

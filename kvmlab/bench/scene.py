@@ -1,6 +1,7 @@
 """What the measurements have in common: their lab, its network, and turns."""
 
 import contextlib
+import itertools
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from kvmlab.virt.domain import Domain
 NETWORK = "bench"
 #: Seconds between two looks at whether a guest answers.
 LOOK_S = 0.02
+_numbers = itertools.count(1)
 
 
 @dataclass(slots=True)
@@ -52,8 +54,8 @@ class Rounds:
 
 
 def start_lab() -> Lab:
-    """Start the lab of this run; its name clashes with no other's."""
-    return Lab.start(f"bench-{os.getpid()}", progress=Silent())
+    """Start a lab of this run; its name clashes with no other's."""
+    return Lab.start(f"bench-{os.getpid()}-{next(_numbers)}", progress=Silent())
 
 
 def add_network(lab: Lab) -> None:

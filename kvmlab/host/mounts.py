@@ -3,8 +3,9 @@
 libvirt's directories are bind mounts of the lab's own directory, so the
 machine's libvirt, if it has one, is neither seen nor touched. So is ``/run``,
 with the sockets of all that runs on the machine, D-Bus among them. What
-processes share in memory (``/dev/shm``, ``/dev/mqueue``) starts empty. The
-rest of the file system is the user's own, with the user's own rights.
+processes share in memory (``/dev/shm``, ``/dev/mqueue``) starts empty, and
+``/etc/hosts`` and ``/etc/resolv.conf`` name what is in the lab. The rest of the
+file system is the user's own, with the user's own rights.
 """
 
 import shutil
@@ -73,6 +74,9 @@ def prepare_files(lab_dir: Path, cache: Path) -> None:
         shutil.copytree(filters, lab_dir / "etc/nwfilter")
     (lab_dir / "libvirt-cache").symlink_to(cache.absolute())
     (lab_dir / "resolv.conf").write_text(f"nameserver {world.ROUTER_ADDRESS}\n", encoding="utf-8")
+    # libvirtd looks up its own host name; a name server that only starts meanwhile may cost it 5 s
+    hosts = f"127.0.0.1 localhost\n::1 localhost\n{world.HOST_ADDRESS} {lab_dir.name}\n"
+    (lab_dir / "hosts").write_text(hosts, encoding="utf-8")
 
 
 def hidden_by(path: Path) -> str | None:
@@ -106,3 +110,5 @@ def mount_all(lab_dir: Path) -> None:
             f"{resolver} does not exist, so a lab cannot have its own", hint=f"sudo touch {resolver}"
         )
     kernel.bind(lab_dir / "resolv.conf", resolver)
+    if Path("/etc/hosts").exists():
+        kernel.bind(lab_dir / "hosts", Path("/etc/hosts").resolve())

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, ip_network
+from pathlib import Path
 
+from kvmlab._run import Runner
 from kvmlab.errors import LibvirtError, SpecError
 from kvmlab.host import world
 from kvmlab.image import Image
+from kvmlab.lab.cloud import disks_made
 from kvmlab.spec import addressing
 from kvmlab.spec.domain import DomainSpec
 from kvmlab.spec.identity import NetworkIdentity
@@ -37,14 +40,17 @@ class Surroundings:
         What guests run on.
     image
         Guest image that they boot.
-    console_log
-        File that the serial console is also written to.
+    folder
+        Folder of the lab for disks, and for what serial consoles print.
+    host
+        Runs commands on the KVM host.
     """
 
     lab: str
     accelerator: Accelerator
     image: Image | None
-    console_log: str
+    folder: Path
+    host: Runner
 
 
 def define_network(connection: Connection, spec: NetworkSpec, *, lab: str) -> None:
@@ -79,14 +85,21 @@ def define_domain(connection: Connection, spec: DomainSpec, around: Surroundings
     networks = inventory.networks(connection)
     for nic in full.interfaces:
         _check_network(full, nic, networks)
-    xml = full.to_xml(
+    wanted = _reservations(full, networks)
+    with disks_made(full, lab=around.lab, folder=around.folder, host=around.host) as bootable:
+        _give_to_libvirt(connection, bootable, wanted, around)
+
+
+def _give_to_libvirt(
+    connection: Connection, spec: DomainSpec, wanted: list[tuple[str, Reservation]], around: Surroundings
+) -> None:
+    xml = spec.to_xml(
         lab=around.lab,
         accelerator=around.accelerator.name,
         cpu_model=around.accelerator.cpu_model,
         image=around.image,
-        console_log=around.console_log,
+        console_log=str(around.folder / f"{spec.name}.log"),
     )
-    wanted = _reservations(full, networks)
     made: list[tuple[Network, Reservation]] = []
     try:
         for name, reservation in wanted:

@@ -92,10 +92,14 @@ class Lab:
                 namespaces.stop(lab_dir(name))
             namespaces.start(lab_dir(name), _paths.cache_dir() / "libvirt", steps)
             try:
-                return cls(name)
+                lab = cls(name)
+                steps.step("connecting to libvirtd")
+                lab.vir  # noqa: B018  (libvirtd answers once all its drivers are ready)
             except BaseException:  # nobody has it: it would only be in the way
-                namespaces.stop(lab_dir(name))
+                with contextlib.suppress(LabError):
+                    namespaces.stop(lab_dir(name))
                 raise
+            return lab
 
     @classmethod
     def attach(cls, name: str = "lab") -> "Lab":
@@ -203,9 +207,8 @@ class Lab:
         if isinstance(spec, NetworkSpec):
             definition.define_network(self._connection, spec, lab=self.name)
             return self.network(spec.name)
-        log = self.path / "guests" / f"{spec.name}.log"
         own_image = image.find_image() if spec.boot is None else None
-        around = Surroundings(self.name, self._accelerator(), own_image, str(log))
+        around = Surroundings(self.name, self._accelerator(), own_image, self.path / "guests", self.host)
         definition.define_domain(self._connection, spec, around)
         return self.domain(spec.name)
 

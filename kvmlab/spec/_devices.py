@@ -26,24 +26,26 @@ def _controller(index: int, model: str) -> ET.Element:
     return ET.Element("controller", type="pci", index=str(index), model=model)
 
 
-def other_elements(console_log: str) -> list[ET.Element]:
+def other_elements(console_log: str, *, agent: bool = True) -> list[ET.Element]:
     """Return serial console, guest agent, random numbers, balloon and panic device.
 
     Parameters
     ----------
     console_log
         File that the console is also written to; empty for none.
+    agent
+        Whether the guest has an agent to talk to.
     """
     usb = ET.Element("controller", type="usb", model="none")
     console = ET.Element("console", type="pty")
     ET.SubElement(console, "target", type="serial", port="0")
-    agent = ET.Element("channel", type="unix")
-    ET.SubElement(agent, "target", type="virtio", name="org.qemu.guest_agent.0")
+    channel = ET.Element("channel", type="unix")
+    ET.SubElement(channel, "target", type="virtio", name="org.qemu.guest_agent.0")
     rng = ET.Element("rng", model="virtio")
     ET.SubElement(rng, "backend", model="random").text = "/dev/urandom"
     balloon = ET.Element("memballoon", model="virtio")
     panic = ET.Element("panic", model="isa")
-    return [usb, _serial(console_log), console, agent, balloon, rng, panic]
+    return [usb, _serial(console_log), console, *([channel] if agent else []), balloon, rng, panic]
 
 
 def _serial(console_log: str) -> ET.Element:

@@ -1,4 +1,4 @@
-"""What a domain boots: kvmlab's guest image by default, or files of the learner's own."""
+"""What a domain boots: kvmlab's guest image by default, a cloud image, or the learner's own files."""
 
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
@@ -71,7 +71,10 @@ class DiskBoot:
     disk_format
         ``qcow2`` or ``raw``.
     seed
-        ISO image with the configuration that cloud-init reads (NoCloud); None for no such disk.
+        Disk with the configuration that cloud-init reads (NoCloud); None for no such disk.
+    agent
+        Whether qemu-guest-agent is installed on the disk: a start waits for
+        it, and commands are run through it.
 
     Notes
     -----
@@ -81,6 +84,7 @@ class DiskBoot:
     disk: Path
     disk_format: Literal["qcow2", "raw"] = "qcow2"
     seed: Path | None = None
+    agent: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "disk", _absolute("disk", self.disk))
@@ -88,6 +92,53 @@ class DiskBoot:
             object.__setattr__(self, "seed", _absolute("seed", self.seed))
         if self.disk_format not in ("qcow2", "raw"):
             raise SpecError(f"disk format {self.disk_format!r} is unknown", hint="qcow2 or raw")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudImage:
+    """Boot the disk image of a distribution that sets itself up with cloud-init.
+
+    The file is only read: the guest writes to a layer over it, which is gone
+    with the lab. At its first boot the guest is told its host name, to ask for
+    an address by DHCP on each NIC, and who may log in; nothing is installed.
+
+    Parameters
+    ----------
+    image
+        Disk image in the format qcow2 or raw, which boots by BIOS.
+    password
+        Password of the image's own user (such as ``debian`` or ``ubuntu``);
+        empty for none.
+    ssh_key
+        Public key for ssh with that user; empty for none.
+    agent
+        Whether qemu-guest-agent is installed in the image: a start then waits
+        for it, and commands can be run. Debian's and Ubuntu's images have
+        none; such a guest is reached by its console and by the network.
+
+    Raises
+    ------
+    SpecError
+        If the path is relative or the key has more than one line.
+
+    Examples
+    --------
+    >>> CloudImage(image="/srv/debian-12-generic-amd64.qcow2", password="learn").agent
+    False
+    """
+
+    image: Path
+    password: str = ""
+    ssh_key: str = ""
+    agent: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "image", _absolute("cloud image", self.image))
+        object.__setattr__(self, "ssh_key", self.ssh_key.strip())
+        if "\n" in self.ssh_key:
+            raise SpecError(
+                "the ssh key has more than one line", hint="give the public key, as in id_ed25519.pub"
+            )
 
 
 def _absolute(what: str, path: Path | str) -> Path:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kvmlab.errors import SpecError
 from kvmlab.spec import _checks, _devices
-from kvmlab.spec.boot import BootFiles, DirectBoot, DiskBoot, disk_elements, os_element
+from kvmlab.spec.boot import BootFiles, CloudImage, DirectBoot, DiskBoot, disk_elements, os_element
 from kvmlab.spec.identity import uuid_from
 from kvmlab.spec.interface import NIC_MODELS, InterfaceSpec
 
@@ -66,7 +66,7 @@ class DomainSpec:
     vcpus: int = 1
     interfaces: Sequence[InterfaceSpec] = ()
     machine: str = "q35"
-    boot: DirectBoot | DiskBoot | None = None
+    boot: DirectBoot | DiskBoot | CloudImage | None = None
     qemu_args: Sequence[str] = ()
 
     def __post_init__(self) -> None:
@@ -125,6 +125,17 @@ class DomainSpec:
         """
         return uuid_from(lab, self.name)
 
+    def _what_boots(self, image: BootFiles | None) -> BootFiles | DiskBoot:
+        boot = self.boot or image
+        if boot is None:
+            raise SpecError(f"domain {self.name!r} has nothing to boot", hint="give boot or a guest image")
+        if isinstance(boot, CloudImage):
+            raise SpecError(
+                f"domain {self.name!r}: its disk is not made yet",
+                hint="Lab.define() makes it from the cloud image",
+            )
+        return boot
+
     def to_element(
         self,
         *,
@@ -135,9 +146,7 @@ class DomainSpec:
         cpu_model: str = "",
     ) -> ET.Element:
         """Return libvirt's ``<domain>`` element; see :meth:`to_xml`."""
-        boot = self.boot or image
-        if boot is None:
-            raise SpecError(f"domain {self.name!r} has nothing to boot", hint="give boot or a guest image")
+        boot = self._what_boots(image)
         domain = ET.Element("domain", type="kvm" if accelerator == "kvm" else "qemu")
         ET.SubElement(domain, "name").text = self.name
         ET.SubElement(domain, "uuid").text = str(self.uuid(lab))
@@ -153,7 +162,7 @@ class DomainSpec:
         devices.extend(disk_elements(boot))
         devices.extend(_devices.pci_elements(self.machine))
         devices.extend(interface.to_element() for interface in self.interfaces)
-        devices.extend(_devices.other_elements(console_log))
+        devices.extend(_devices.other_elements(console_log, agent=_has_agent(boot)))
         if self.qemu_args:
             commandline = ET.SubElement(domain, f"{{{QEMU_NAMESPACE}}}commandline")
             for value in self.qemu_args:
@@ -204,6 +213,11 @@ def _cpu_element(accelerator: str, cpu_model: str, boot: BootFiles | DiskBoot) -
     cpu = ET.Element("cpu", mode="custom", match="exact", check="none")
     ET.SubElement(cpu, "model").text = cpu_model if accelerator == "kvm" else _TCG_MODEL
     return cpu
+
+
+def _has_agent(boot: BootFiles | DiskBoot) -> bool:
+    """Tell whether a guest agent answers; kvmlab's own images and those made like them have one."""
+    return boot.agent if isinstance(boot, DiskBoot) else True
 
 
 def _check_twice(what: str, kind: str, values: Iterable[str | None]) -> None:

@@ -59,6 +59,13 @@ class Agent:
     def _explained(self, error: libvirt.libvirtError, domain: Any, command: str) -> GuestError:
         if not domain.isActive():
             return GuestError(self.name, "is not running", hint="start it")
+        if error.get_error_code() == libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED:
+            return GuestError(
+                self.name,
+                "has no agent, so no command can be run in it from outside",
+                hint="log in at its console (`kvmlab console`) or by ssh; is qemu-guest-agent in "
+                "its image after all, then define it with CloudImage(..., agent=True)",
+            )
         if "failed to execute" in str(error).lower() or "No such file" in str(error):
             return GuestError(
                 self.name, f"cannot run the command: {error}", hint="is it installed in the guest?"

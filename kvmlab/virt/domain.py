@@ -15,13 +15,16 @@ from kvmlab._repr import Table
 from kvmlab._run import Completed
 from kvmlab.errors import BootTimeout, CommandTimeout, GuestError, KvmlabError, Timeout
 from kvmlab.topology import GuestNic
-from kvmlab.virt import domain_xml, guest_nics
+from kvmlab.virt import domain_xml, guest_nics, leases
 from kvmlab.virt import instant as instant_start
 from kvmlab.virt.agent import Agent
 from kvmlab.virt.connection import Connection
 
-#: Seconds in which a guest must have booted; a cloud image on emulation needs the most.
-BOOT_BOUND_S = 300.0
+#: Seconds in which a guest must have booted: kvmlab's image, and a disk, where
+#: a distribution's first boot is slow on emulation.
+BOOT_BOUND_S, DISK_BOOT_BOUND_S = 300.0, 900.0
+#: Seconds in which each NIC of a guest that answers must have an address.
+READY_BOUND_S = 30.0
 #: Seconds in which a hot-plugged NIC must be seen by the guest.
 HOTPLUG_BOUND_S = 30.0
 
@@ -115,6 +118,9 @@ class Domain:
     def start(self, *, instant: bool = True, progress: Progress | None = None) -> "Domain":
         """Start it and wait until the guest answers and sees all its NICs.
 
+        A guest without an agent cannot answer: it boots on while this returns;
+        :meth:`wait_until_ready` waits for its addresses.
+
         Parameters
         ----------
         instant
@@ -140,19 +146,24 @@ class Domain:
                 if instant and facts.direct_boot and facts.pluggable:
                     self._start_instant(xml, steps)
                 else:
-                    steps.step("booting")
-                    with self._connection.translated(f"start domain {self.name!r}"):
-                        self.vir.create()
-                    self._wait_for_agent()
-                    if facts.direct_boot:
-                        self._personalise()
-                self._wait_for_links()
+                    self._start_cold(facts, steps)
+                if facts.has_agent:
+                    self._wait_for_links()
             except BaseException:
                 # What was started halfway goes; if it runs no more, there is nothing to do.
                 with contextlib.suppress(KvmlabError):
                     self.destroy()
                 raise
         return self
+
+    def _start_cold(self, facts: domain_xml.DomainFacts, steps: Progress) -> None:
+        steps.step("booting")
+        with self._connection.translated(f"start domain {self.name!r}"):
+            self.vir.create()
+        if facts.has_agent:
+            self._wait_for_agent(BOOT_BOUND_S if facts.direct_boot else DISK_BOOT_BOUND_S)
+        if facts.direct_boot:
+            self._personalise()
 
     def _start_instant(self, xml: str, steps: Progress) -> None:
         found = instant_start.template_for(
@@ -172,18 +183,17 @@ class Domain:
         seed, now = os.urandom(32).hex(), f"{time.time():.3f}"
         self.run(["/usr/lib/kvmlab/personalise", self.name, seed, now])
 
-    def _wait_for_agent(self) -> None:
-        deadline = time.monotonic() + BOOT_BOUND_S
+    def _wait_for_agent(self, bound_s: float = BOOT_BOUND_S) -> None:
+        deadline = time.monotonic() + bound_s
         while not self._agent.answers():
-            state = self.state
-            if state not in ("running", "paused"):
-                raise GuestError(self.name, f"is {state}", console_tail=self.console_tail())
+            self._check_runs()
             if time.monotonic() > deadline:
                 raise BootTimeout(
                     f"guest {self.name!r} did not answer after its start",
-                    after_s=BOOT_BOUND_S,
+                    after_s=bound_s,
                     console_tail=self.console_tail(),
-                    hint="its image needs qemu-guest-agent; more memory may help",
+                    hint="is qemu-guest-agent in its image? without it, define it with agent=False; "
+                    "more memory may help",
                 )
             time.sleep(0.02)
 
@@ -230,29 +240,53 @@ class Domain:
                 found = guest_nics.with_guest_view(found, said)
         return Table(found)
 
-    def wait_until_ready(self, *, timeout_s: float = 30.0) -> "Domain":
+    def wait_until_ready(self, *, timeout_s: float | None = None) -> "Domain":
         """Wait until every NIC of the guest has an IPv4 address.
+
+        Of a guest without an agent it is known only in networks that serve
+        DHCP, from their leases; other NICs are not waited for.
+
+        Parameters
+        ----------
+        timeout_s
+            Seconds to wait; by default 30, and 900 for a guest without an
+            agent, which may still boot.
 
         Raises
         ------
         Timeout
             If one has none in time; the message names it.
         """
-        deadline = time.monotonic() + timeout_s
-        while bare := [link for link in self.links() if not link.ipv4]:
+        has_agent = domain_xml.facts(self.xml()).has_agent
+        bound_s = timeout_s or (READY_BOUND_S if has_agent else DISK_BOOT_BOUND_S)
+        deadline = time.monotonic() + bound_s
+        while bare := self._without_address(has_agent=has_agent):
+            self._check_runs()
             if time.monotonic() > deadline:
-                names = ", ".join(f"{link.name} ({link.mac})" for link in bare)
                 raise Timeout(
-                    f"guest {self.name!r} has no IPv4 address on {names}",
-                    after_s=timeout_s,
-                    hint="is its network started, and does it serve DHCP? see `virsh net-dhcp-leases`",
+                    f"guest {self.name!r} has no IPv4 address on {', '.join(bare)}",
+                    after_s=bound_s,
+                    hint="is its network started, does it serve DHCP (see `virsh net-dhcp-leases`), "
+                    "and has the guest's kernel a driver for the NIC?",
                 )
             time.sleep(0.03)
         return self
 
+    def _without_address(self, *, has_agent: bool) -> list[str]:
+        if has_agent:
+            return [f"{link.name} ({link.mac})" for link in self.links() if not link.ipv4]
+        return leases.without_lease(self._connection, self.xml())
+
+    def _check_runs(self) -> None:
+        state = self.state
+        if state not in ("running", "paused"):
+            raise GuestError(self.name, f"is {state}", console_tail=self.console_tail())
+
     @property
     def address(self) -> str:
-        """The guest's first IPv4 address, without prefix length; empty if it has none."""
+        """The guest's first IPv4 address, without prefix length; empty if none is known."""
+        if not domain_xml.facts(self.xml()).has_agent:
+            return leases.first_address(self._connection, self.xml())
         return next((link.ipv4 for link in self.links() if link.ipv4), "")
 
     def run(

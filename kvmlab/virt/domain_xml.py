@@ -34,6 +34,8 @@ class DomainFacts:
         Kernel, first boot stage and disks, in this order.
     pluggable
         Whether all its NICs can be plugged in while it runs.
+    has_agent
+        Whether it has a channel to a guest agent.
     """
 
     accelerator: str
@@ -44,6 +46,7 @@ class DomainFacts:
     console_log: str
     boot_files: tuple[str, ...] = ()
     pluggable: bool = True
+    has_agent: bool = True
 
 
 def facts(xml: str) -> DomainFacts:
@@ -63,6 +66,7 @@ def facts(xml: str) -> DomainFacts:
             *(source.get("file", "") for source in root.iterfind("./devices/disk/source")),
         ),
         pluggable=not any(i.get("type") in _NOT_PLUGGABLE for i in root.iterfind("./devices/interface")),
+        has_agent=root.find("./devices/channel/target[@name='org.qemu.guest_agent.0']") is not None,
     )
 
 
@@ -80,6 +84,13 @@ def interfaces(xml: str) -> list[str]:
 def interface_macs(xml: str) -> list[str]:
     """Return the MAC address of each ``<interface>``, in order."""
     return [element.get("address", "") for element in ET.fromstring(xml).iterfind("./devices/interface/mac")]
+
+
+def network_macs(xml: str) -> list[tuple[str, str]]:
+    """Return name of the network and MAC address of each NIC that is plugged into a libvirt network."""
+    found = ET.fromstring(xml).iterfind("./devices/interface[@type='network']")
+    pairs = ((nic.find("./source"), nic.find("./mac")) for nic in found)
+    return [(s.get("network", ""), m.get("address", "")) for s, m in pairs if s is not None and m is not None]
 
 
 def without_interfaces(xml: str, qemu_args: Sequence[str]) -> str:

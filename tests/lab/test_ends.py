@@ -161,6 +161,7 @@ STEPS = [
     "building the LAN and the internet",
     "starting the servers of the world",
     "waiting for the servers and libvirtd",
+    "connecting to libvirtd",
 ]
 
 
@@ -206,7 +207,7 @@ def test_an_interrupted_start_leaves_nothing(
         assert not lab_dir("half").exists()
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", STEPS[:-1])
 def test_a_half_made_lab_ends_with_its_starter(
     starter: "subprocess.Popen[str]", neighbour: kl.Lab, step: str
 ) -> None:

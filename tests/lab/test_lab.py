@@ -154,6 +154,13 @@ kl.Lab.start("race")
     lab.stop()
 
 
+def test_a_lab_knows_its_own_name_without_asking_anybody(world: kl.Lab) -> None:
+    done = world.host.run(["getent", "hosts", "world"])
+
+    assert done.stdout.split() == ["192.168.1.10", "world"]
+    assert world.vir.getHostname() == "world"
+
+
 # ------------------------------------------------------------------ where it is kept
 
 

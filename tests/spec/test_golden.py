@@ -90,7 +90,7 @@ DOMAINS = {
     "domain-disk": DomainSpec(
         name="cloud",
         memory_mib=1024,
-        boot=DiskBoot(disk=Path("/disks/cloud.qcow2"), seed=Path("/disks/seed.iso")),
+        boot=DiskBoot(disk=Path("/disks/cloud.qcow2"), seed=Path("/disks/seed.iso"), agent=True),
     ),
     "domain-raw-disk": DomainSpec(
         name="cloud2", memory_mib=1024, boot=DiskBoot(disk=Path("/disks/cloud.img"), disk_format="raw")
