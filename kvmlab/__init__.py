@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from kvmlab.measure.ping import ping
     from kvmlab.observe import snapshot
     from kvmlab.reach import compare_modes, direct_nic, reachability
-    from kvmlab.spec.boot import DirectBoot, DiskBoot
     from kvmlab.spec.boot import CloudImage, DirectBoot, DiskBoot
     from kvmlab.spec.bridge import BridgeSpec
     from kvmlab.spec.domain import DomainSpec
