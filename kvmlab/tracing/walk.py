@@ -153,6 +153,7 @@ def trace(lab: Lab, source: Domain | Runner, destination: Domain | str, *, port:
         _wait_until_quiet([capture.path for capture in captures])
         found = {capture.name: capture.path.read_bytes() for capture in captures}
         found |= {guest.name: guest.read() for guest in in_guests}
+        _wait_for_trace(lab, traced)  # the kernel reports in order: what came before is there, too
         hits = rules.parse(traced.read_text(errors="replace").splitlines())
     hops = _hops(lab, found, mark, source.name, [guest.name for guest in guests])
     return Walk(source.name, address, tuple(hops), tuple(hits), found)
@@ -255,12 +256,11 @@ def _traced(lab: Lab, mark: Mark, port: int | None) -> Iterator[Path]:
 def _wait_for_trace(lab: Lab, path: Path) -> None:
     """Ping the host itself until the monitor reports it: it prints nothing when it is ready."""
     deadline = time.monotonic() + READY_BOUND_S
-    while not path.stat().st_size:
+    before = path.stat().st_size
+    while '"lo"' not in path.read_text(errors="replace")[before:]:
         lab.host.run(["ping", "-n", "-c", "1", "-W", "1", "127.0.0.1"], check=False)
         if time.monotonic() > deadline:
-            raise MeasurementError(
-                f"nft monitor on {lab.host.name} reports nothing after {READY_BOUND_S:g} s"
-            )
+            raise MeasurementError(f"nft monitor on {lab.host.name} reports nothing after {READY_BOUND_S:g} s")
 
 
 def _wait_for_words(process: Process, words: bytes, what: str) -> None:
