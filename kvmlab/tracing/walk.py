@@ -28,7 +28,7 @@ ANSWER_BOUND_S = 2
 #: Seconds after which a capture that saw nothing new counts as complete.
 _SETTLE_S = 0.3
 _TCPDUMP = ("tcpdump", "-i", "any", "-n", "-U", "--immediate-mode", "-w")
-_FILTER = "icmp or icmp6 or tcp"
+_FILTER = "arp or icmp or icmp6 or tcp"
 _GUEST_FILE = "/run/kvmlab-trace.pcap"
 
 
@@ -97,6 +97,8 @@ class Walk:
         if not self.hops:
             return "It was seen nowhere: its sender knows no way."
         last = self.hops[-1]
+        if last.what == pcap.ARP_QUESTION:
+            return f"It was never sent: nobody said which MAC address {last.destination} has."
         return f"It was last seen at {last.link} of {last.host} ({last.direction}, {last.what})."
 
     def save(self, folder: str | Path) -> list[Path]:
@@ -143,7 +145,7 @@ def trace(lab: Lab, source: Domain | Runner, destination: Domain | str, *, port:
     address = destination if isinstance(destination, str) else destination.address
     if not address:
         raise SpecError("the destination has no address", hint="see wait_until_ready()")
-    mark = _mark(port)
+    mark = _mark(address, port)
     guests = [end for end in (source, destination) if isinstance(end, Domain)]
     with contextlib.ExitStack() as stack:
         captures = [stack.enter_context(_captured(getattr(lab, name), name)) for name in world.HOSTS]
@@ -159,10 +161,10 @@ def trace(lab: Lab, source: Domain | Runner, destination: Domain | str, *, port:
     return Walk(source.name, address, tuple(hops), tuple(hits), found)
 
 
-def _mark(port: int | None) -> Mark:
+def _mark(address: str, port: int | None) -> Mark:
     if port is None:
-        return Mark("icmp", payload=os.urandom(8))
-    return Mark("tcp", port=40000 + int.from_bytes(os.urandom(2), "big") % 20000)
+        return Mark("icmp", payload=os.urandom(8), address=address)
+    return Mark("tcp", port=40000 + int.from_bytes(os.urandom(2), "big") % 20000, address=address)
 
 
 def _send(address: str, mark: Mark, port: int | None) -> list[str]:
@@ -260,7 +262,9 @@ def _wait_for_trace(lab: Lab, path: Path) -> None:
     while '"lo"' not in path.read_text(errors="replace")[before:]:
         lab.host.run(["ping", "-n", "-c", "1", "-W", "1", "127.0.0.1"], check=False)
         if time.monotonic() > deadline:
-            raise MeasurementError(f"nft monitor on {lab.host.name} reports nothing after {READY_BOUND_S:g} s")
+            raise MeasurementError(
+                f"nft monitor on {lab.host.name} reports nothing after {READY_BOUND_S:g} s"
+            )
 
 
 def _wait_for_words(process: Process, words: bytes, what: str) -> None:
@@ -296,12 +300,26 @@ def _hops(lab: Lab, found: Mapping[str, bytes], mark: Mark, source: str, guests:
         else:
             links = {link.index: link.name for link in states[name].links}
             seen += [(name, sighting) for sighting in pcap.sightings(capture, links, mark)]
+    if any(sighting.what != pcap.ARP_QUESTION for _, sighting in seen):  # the packet itself was sent
+        seen = [(name, sighting) for name, sighting in seen if sighting.what != pcap.ARP_QUESTION]
+        inside = {n: [s for s in own if s.what != pcap.ARP_QUESTION] for n, own in inside.items()}
     seen.sort(key=lambda pair: pair[1].time_s)
+    seen = _each_once(seen)
+    inside = {name: [s for _, s in _each_once([(name, s) for s in own])] for name, own in inside.items()}
     first_s = seen[0][1].time_s if seen else 0.0
     middle = [_hop(name, sighting, 1e6 * (sighting.time_s - first_s)) for name, sighting in seen]
     return _with_guests(
         middle, {name: [_hop(name, s, None) for s in own] for name, own in inside.items()}, source
     )
+
+
+def _each_once(seen: Sequence[tuple[str, Sighting]]) -> list[tuple[str, Sighting]]:
+    """Leave out what a sender that got no answer sent again."""
+    first: dict[tuple[str, str, str, str], tuple[str, Sighting]] = {}
+    for name, sighting in seen:
+        key = (name, sighting.link, sighting.direction, sighting.what)
+        first.setdefault(key, (name, sighting))
+    return list(first.values())
 
 
 def _guest_links(lab: Lab, name: str) -> dict[int, str]:
