@@ -18,10 +18,11 @@ from kvmlab.virt.connection import Connection, agent_command
 
 #: Seconds that the agent may take for one of its own short answers.
 AGENT_BOUND_S = 10
-#: Seconds between two looks at a running command, at first and at the most.
-#: The agent and the command share the guest's CPU, so a long command is
-#: looked at rarely.
-POLL_FIRST_S, POLL_MOST_S = 0.004, 0.25
+#: Seconds between two looks at a running command, at first and at the most,
+#: and by how much they grow. The agent and the command share the guest's CPU,
+#: and under emulation each look takes 2 ms of it, so a long command is looked
+#: at rarely: 15 times in 3 s, which is 1 % of a measurement.
+POLL_FIRST_S, POLL_MOST_S, POLL_GROWTH = 0.004, 0.5, 1.6
 
 
 class Agent:
@@ -201,7 +202,7 @@ def _delays() -> Iterator[float]:
     delay = POLL_FIRST_S
     while True:
         yield delay
-        delay = min(POLL_MOST_S, delay * 1.4)
+        delay = min(POLL_MOST_S, delay * POLL_GROWTH)
 
 
 def _completed(argv: Sequence[str], status: dict[str, Any], elapsed_s: float, stdout: str = "") -> Completed:

@@ -8,7 +8,7 @@ import pytest
 from kvmlab.bench import rawline
 
 FOLDER = Path("/run/raw")
-#: Parts of what ``virsh domxml-to-native`` of libvirt 9.0 and of 11.3 printed.
+#: Parts of what ``virsh domxml-to-native`` of libvirt 9.0 printed.
 NATIVE = """\
 LC_ALL=C PATH=/bin HOME=/var/lib/libvirt/qemu/domain--1-vm1 /usr/bin/qemu-system-x86_64 \
 -name guest=vm1,debug-threads=on -S \
