@@ -7,7 +7,7 @@ import os
 import select
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,11 @@ READY_BOUND_S = 10.0
 ANSWER_BOUND_S = 2
 #: Seconds after which a capture that saw nothing new counts as complete.
 _SETTLE_S = 0.3
-_TCPDUMP = ("tcpdump", "-i", "any", "-n", "-U", "--immediate-mode", "-w")
+#: Bytes kept of each packet. The kernel's buffer of 2 MiB has a place of this
+#: size for each (pcap(3PCAP), immediate mode): with tcpdump's default of 256 KiB
+#: the ninth packet of a burst would be lost.
+_SNAPLEN = 512
+_TCPDUMP = ("tcpdump", "-i", "any", "-n", "-U", "--immediate-mode", "-s", str(_SNAPLEN), "-w")
 _FILTER = "arp or icmp or icmp6 or tcp"
 _GUEST_FILE = "/run/kvmlab-trace.pcap"
 
@@ -152,9 +156,12 @@ def trace(lab: Lab, source: Domain | Runner, destination: Domain | str, *, port:
         in_guests = [stack.enter_context(_captured_in_guest(guest)) for guest in guests]
         traced = stack.enter_context(_traced(lab, mark, port))
         source.run(_send(address, mark, port), check=False, timeout_s=10.0 * ANSWER_BOUND_S)
+        # An answer, or a report of the packet's fate, may still be on its way.
         _wait_until_quiet([capture.path for capture in captures])
-        found = {capture.name: capture.path.read_bytes() for capture in captures}
-        found |= {guest.name: guest.read() for guest in in_guests}
+        everywhere: list[_Capture | _GuestCapture] = [*captures, *in_guests]
+        for each in everywhere:
+            _wait_for_capture(each.runner, each.read)
+        found = {each.name: each.read() for each in everywhere}
         _wait_for_trace(lab, traced)  # the kernel reports in order: what came before is there, too
         hits = rules.parse(traced.read_text(errors="replace").splitlines())
     hops = _hops(lab, found, mark, source.name, [guest.name for guest in guests])
@@ -180,8 +187,12 @@ def _send(address: str, mark: Mark, port: int | None) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Capture:
+    runner: LocalRunner
     name: str
     path: Path
+
+    def read(self) -> bytes:
+        return self.path.read_bytes()
 
 
 @contextlib.contextmanager
@@ -194,7 +205,7 @@ def _captured(host: LocalRunner, name: str) -> Iterator[_Capture]:
             process = host.popen(line, stdin=DEVNULL, stdout=target, stderr=PIPE)
         try:
             _wait_for_words(process, b"listening on", f"tcpdump on {name}")
-            yield _Capture(name, path)
+            yield _Capture(host, name, path)
         finally:
             end_group(process)
 
@@ -207,13 +218,17 @@ class _GuestCapture:
     def name(self) -> str:
         return self.guest.name
 
+    @property
+    def runner(self) -> Runner:
+        return self.guest
+
     def read(self) -> bytes:
         return base64.b64decode(self.guest.run(["base64", _GUEST_FILE]).stdout)
 
 
-#: Starts a capture in a guest, and ends when it runs. $1: file, $2: filter.
+#: Starts a capture in a guest, and ends when it runs. $1: file, $2: filter, $3: bytes of a packet.
 _START = """\
-tcpdump -i any -n -U --immediate-mode -Z root -w "$1" "$2" 2>/run/kvmlab-trace.log >/dev/null &
+tcpdump -i any -n -U --immediate-mode -s "$3" -Z root -w "$1" "$2" 2>/run/kvmlab-trace.log >/dev/null &
 echo $! >/run/kvmlab-trace.pid
 tries=0
 until grep -q 'listening on' /run/kvmlab-trace.log; do
@@ -227,7 +242,7 @@ _END = 'kill "$(cat /run/kvmlab-trace.pid)"; rm -f /run/kvmlab-trace.*'
 
 @contextlib.contextmanager
 def _captured_in_guest(guest: Domain) -> Iterator[_GuestCapture]:
-    guest.run(["/bin/sh", "-c", _START, "sh", _GUEST_FILE, _FILTER])
+    guest.run(["/bin/sh", "-c", _START, "sh", _GUEST_FILE, _FILTER, str(_SNAPLEN)])
     try:
         yield _GuestCapture(guest)
     finally:
@@ -278,6 +293,17 @@ def _wait_for_words(process: Process, words: bytes, what: str) -> None:
         said += new
         if not new:
             raise MeasurementError(f"{what} did not start: {said.decode(errors='replace').strip()}")
+
+
+def _wait_for_capture(runner: Runner, read: Callable[[], bytes]) -> None:
+    """Wait until a capture has a packet that is sent now: what came before is in it, too."""
+    last = os.urandom(8)
+    deadline = time.monotonic() + READY_BOUND_S
+    while last not in read():
+        line = ["ping", "-n", "-c", "1", "-s", "64", "-W", "1", "-p", (2 * last).hex(), "127.0.0.1"]
+        runner.run(line, check=False)
+        if time.monotonic() > deadline:
+            raise MeasurementError(f"the capture on {runner.name} is not complete after {READY_BOUND_S:g} s")
 
 
 def _wait_until_quiet(paths: Sequence[Path]) -> None:
