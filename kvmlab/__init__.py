@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kvmlab.measure.iperf3 import both_directions, iperf3
     from kvmlab.measure.ping import ping
     from kvmlab.observe import snapshot
+    from kvmlab.reach import compare_modes, direct_nic, reachability
     from kvmlab.spec.boot import CloudImage, DirectBoot, DiskBoot
     from kvmlab.spec.bridge import BridgeSpec
     from kvmlab.spec.domain import DomainSpec
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from kvmlab.spec.interface import InterfaceSpec
     from kvmlab.spec.network import NetworkSpec
     from kvmlab.spec.source import Direct, Multicast, PciDevice, Tap, UdpSocket, UserForward, UserMode
+    from kvmlab.tracing import trace
 
 #: Where each public name lives.
 _HOMES = {
@@ -51,6 +53,8 @@ _HOMES = {
     "both_directions": "measure.iperf3",
     "build_image": "image",
     "compare": "measure.compare",
+    "compare_modes": "reach",
+    "direct_nic": "reach",
     "draw": "drawing",
     "examine": "doctor",
     "explain": "commands",
@@ -60,8 +64,10 @@ _HOMES = {
     "list_labs": "lab",
     "make_bridge": "changes",
     "ping": "measure.ping",
+    "reachability": "reach",
     "snapshot": "observe",
     "start_all": "lab",
+    "trace": "tracing",
 }
 
 __all__ = [
@@ -87,6 +93,8 @@ __all__ = [
     "both_directions",
     "build_image",
     "compare",
+    "compare_modes",
+    "direct_nic",
     "draw",
     "examine",
     "explain",
@@ -96,8 +104,10 @@ __all__ = [
     "list_labs",
     "make_bridge",
     "ping",
+    "reachability",
     "snapshot",
     "start_all",
+    "trace",
 ]
 
 

@@ -292,4 +292,4 @@ _MIXED = "#F7EBA0"
 def _outcome(text: str) -> tuple[str, str]:
     """Return colour and words of a cell."""
     words = text.removesuffix("!").strip()
-    return _OUTCOMES.get(words, _MIXED), words.replace(", ", "\n") or "–"
+    return _OUTCOMES.get(words, _MIXED), words.replace(", ", "\n") or "-"

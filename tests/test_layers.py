@@ -32,7 +32,7 @@ LAYERS = {
     "doctor": 6,
     "jupyter": 6,
     "reach": 7,
-    "trace": 7,
+    "tracing": 7,
     
     "cli": 8,
 }
@@ -47,7 +47,7 @@ HOMES = {
     "matplotlib": {"plot"},
     "IPython": {"_progress"},
     "ipywidgets": {"_progress"},
-    "dpkt": {"trace"},
+    "dpkt": {"tracing"},
     "typer": {"cli"},
 }
 

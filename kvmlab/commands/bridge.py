@@ -51,7 +51,9 @@ def explain_bridge(spec: BridgeSpec, uplink: UplinkState) -> Explanation:
         commands.append(Command(enslave, "Make the uplink a port of it"))
         commands += _move(spec.uplink, name, uplink)
         commands.append(
-            Command(("bridge", "link", "show"), "Show the ports and their states: frames pass when forwarding")
+            Command(
+                ("bridge", "link", "show"), "Show the ports and their states: frames pass when forwarding"
+            )
         )
     return Explanation(f"Bridge {name}" + (f" on {spec.uplink}" if spec.uplink else ""), tuple(commands))
 
@@ -80,4 +82,3 @@ def _move(old: str, new: str, state: UplinkState) -> Iterator[Command]:
         family = ("-6",) if ":" in gateway else ()
         replace = ("ip", *family, "route", "replace", "default", "via", gateway, "dev", new)
         yield Command(replace, "The default route, which went with the address, comes back")
-

@@ -65,7 +65,10 @@ def explain_glued_tap(tap: GluedTap) -> Explanation:
         Command(macvlan, f"A second MAC address on {tap.direct.dev}: the guest's, in mode {mode}"),
         Command(("ip", "tuntap", "add", "dev", tap.name, "mode", "tap"), "The tap that QEMU opens"),
         *(
-            Command(("sysctl", "--write", f"net/ipv6/conf/{link}/disable_ipv6=1"), "Addresses are the guest's alone")
+            Command(
+                ("sysctl", "--write", f"net/ipv6/conf/{link}/disable_ipv6=1"),
+                "Addresses are the guest's alone",
+            )
             for link in (tap.macvlan, tap.name)
         ),
         Command(("ip", "link", "set", "dev", tap.macvlan, "up"), "Switch on the one …"),
@@ -73,7 +76,9 @@ def explain_glued_tap(tap: GluedTap) -> Explanation:
     ]
     for one, other in ((tap.macvlan, tap.name), (tap.name, tap.macvlan)):
         commands.append(
-            Command(("tc", "qdisc", "add", "dev", one, "ingress"), f"What comes in on {one} can be filtered now")
+            Command(
+                ("tc", "qdisc", "add", "dev", one, "ingress"), f"What comes in on {one} can be filtered now"
+            )
         )
         redirect = (*_ALL, "action", "mirred", "egress", "redirect", "dev", other)
         line = ("tc", "filter", "add", "dev", one, "parent", "ffff:", "protocol", "all", *redirect)
@@ -84,7 +89,9 @@ def explain_glued_tap(tap: GluedTap) -> Explanation:
 def explain_glued_tap_end(tap: GluedTap) -> Explanation:
     """Return the commands that take macvlan and tap away; the filters go with them."""
     links = ((tap.name, "tap"), (tap.macvlan, "macvlan"))
-    commands = tuple(Command(("ip", "link", "delete", "dev", link), f"Remove the {kind}") for link, kind in links)
+    commands = tuple(
+        Command(("ip", "link", "delete", "dev", link), f"Remove the {kind}") for link, kind in links
+    )
     return Explanation(f"End of direct mode on {tap.direct.dev}", commands)
 
 
@@ -110,7 +117,9 @@ def explain_host_macvlan(dev: str, *, name: str, address: str) -> Explanation:
                 ("ip", "link", "add", "link", dev, "name", name, "type", "macvlan", "mode", "bridge"),
                 "A macvlan for the host itself",
             ),
-            Command(("ip", "address", "add", address, "dev", name), "An address, to be told from the uplink's"),
+            Command(
+                ("ip", "address", "add", address, "dev", name), "An address, to be told from the uplink's"
+            ),
             Command(("ip", "link", "set", "dev", name, "up"), "Switch it on"),
         ),
     )

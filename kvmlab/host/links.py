@@ -71,6 +71,9 @@ class Link:
     mode
         Of a macvlan or macvtap: ``bridge``, ``vepa``, ``private``,
         ``passthru``; else empty.
+    redirect
+        Name of the link that a filter sends its incoming frames to
+        (tc-mirred(8)); empty if none does.
     """
 
     index: int
@@ -91,6 +94,7 @@ class Link:
     vlan_filtering: bool | None = None
     vlan_id: int | None = None
     mode: str = ""
+    redirect: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pyroute2 import IPRoute
@@ -34,6 +35,8 @@ _NEIGHBOR_STATES = {
     0x20: "failed",
     _NUD_PERMANENT: "permanent",
 }
+#: Where filters for incoming frames hang (TC_H_INGRESS, linux/pkt_sched.h).
+_INGRESS = 0xFFFF0000
 #: Unit of the timers of a bridge: hundredths of a second (USER_HZ).
 _USER_HZ = 100
 
@@ -74,12 +77,27 @@ def _read(ipr: IPRoute, own_name: str) -> NetworkState:
     namespaces: dict[int | None, str] = {None: own_name, **_namespaces(ipr, dump)}
     neighbors = [n for m in ipr.neigh("dump") if (n := neighbor(m, names)) is not None]
     return NetworkState(
-        links=tuple(link(message, names, namespaces) for message in dump),
+        links=tuple(_redirected(link(message, names, namespaces), ipr, names) for message in dump),
         addresses=tuple(address(message, names) for message in ipr.addr("dump")),
         routes=tuple(r for message in ipr.route("dump") for r in routes(message, names)),
         neighbors=tuple(neighbors),
         fdb=tuple(fdb_entry(m, names) for m in ipr.fdb("dump") if m.get("NDA_MASTER")),
     )
+
+
+def _redirected(found: Link, ipr: IPRoute, names: Mapping[int, str]) -> Link:
+    """Add where a filter sends what comes in; only taps and macvlans are looked at."""
+    if found.kind not in ("tap", "macvlan"):
+        return found
+    for message in ipr.get_filters(index=found.index, parent=_INGRESS):
+        options = message.get("TCA_OPTIONS")
+        actions = options.get("TCA_U32_ACT") if options else None
+        for _, action in actions["attrs"] if actions else ():
+            parameters = action.get("TCA_ACT_OPTIONS")
+            mirred = parameters.get("TCA_MIRRED_PARMS") if parameters else None
+            if mirred:
+                return replace(found, redirect=names.get(mirred["ifindex"], ""))
+    return found
 
 
 def _namespaces(ipr: IPRoute, dump: list[Any]) -> dict[int | None, str]:

@@ -118,6 +118,8 @@ SYSCTLS: dict[str, dict[str, str]] = {
     "host": {
         "ipv6/conf/default/accept_dad": "0",
         "ipv6/conf/default/accept_ra": "0",
+        # two NICs in one LAN: each answers ARP for its own addresses only
+        "ipv4/conf/all/arp_ignore": "1",
         # as systemd sets it: user-mode guests may ping (icmp(7))
         "ipv4/ping_group_range": "0 65535",
     },

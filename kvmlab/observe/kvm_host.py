@@ -155,6 +155,8 @@ class KvmHost:
                 yield Edge(*ends, *_port(link))
             elif link.lower:
                 yield Edge(on_host(link.name), on_host(link.lower), "", link_state(link))
+            if link.kind == "tap" and link.redirect:
+                yield Edge(on_host(link.name), on_host(link.redirect), "", link_state(link))
             if link.kind == "bridge":
                 yield from self._forward_edges(link)
 

@@ -17,6 +17,8 @@ from kvmlab.errors import MeasurementError
 #: Direction of a packet on its interface (``sll_pkttype``, packet(7)).
 _DIRECTIONS = {0: "in", 1: "in", 2: "in", 3: "in", 4: "out"}
 _SLL2 = 276
+#: What a hop is called where only the MAC address was asked for.
+ARP_QUESTION = "ARP: who has it?"
 _ICMP = {0: "echo reply", 3: "unreachable", 8: "echo request", 11: "time exceeded"}
 _ICMP6 = {1: "unreachable", 3: "time exceeded", 128: "echo request", 129: "echo reply"}
 _FLAGS = ((dpkt.tcp.TH_SYN, "SYN"), (dpkt.tcp.TH_RST, "RST"), (dpkt.tcp.TH_ACK, "ACK"))
@@ -34,11 +36,15 @@ class Mark:
         Bytes in an echo request; the answer, and a report of its fate, carry them, too.
     port
         TCP source port of the connection attempt.
+    address
+        Whom it is for: where nobody knows the MAC address, only the question
+        for it (ARP, RFC 826) is sent.
     """
 
     protocol: str
     payload: bytes = b""
     port: int = 0
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +101,21 @@ def _found(reader: Any, links: Mapping[int, str], mark: Mark) -> Iterator[Sighti
     for time_s, data in reader:
         frame = dpkt.sll2.SLL2(data)
         packet = frame.data
-        if not isinstance(packet, dpkt.ip.IP | dpkt.ip6.IP6):
+        if isinstance(packet, dpkt.arp.ARP):
+            source, destination, what = _address(packet.spa), _address(packet.tpa), _asked(packet, mark)
+        elif isinstance(packet, dpkt.ip.IP | dpkt.ip6.IP6):
+            source, destination, what = _address(packet.src), _address(packet.dst), _what(packet, data, mark)
+        else:
             continue
-        what = _what(packet, data, mark)
         if what:
-            yield Sighting(
-                time_s=float(time_s),
-                link=links.get(frame.intindex, f"if{frame.intindex}"),
-                direction=_DIRECTIONS.get(frame.type, "in"),
-                source=_address(packet.src),
-                destination=_address(packet.dst),
-                what=what,
-            )
+            link = links.get(frame.intindex, f"if{frame.intindex}")
+            direction = _DIRECTIONS.get(frame.type, "in")
+            yield Sighting(float(time_s), link, direction, source, destination, what)
+
+
+def _asked(packet: Any, mark: Mark) -> str:
+    is_question = packet.op == dpkt.arp.ARP_OP_REQUEST and _address(packet.tpa) == mark.address
+    return ARP_QUESTION if is_question else ""
 
 
 def _what(packet: Any, data: bytes, mark: Mark) -> str:

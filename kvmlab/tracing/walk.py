@@ -7,23 +7,19 @@ import os
 import select
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kvmlab._repr import html_table, text_table
-from kvmlab._run import DEVNULL, PIPE, LocalRunner, Runner, end_group
+from kvmlab._run import DEVNULL, PIPE, LocalRunner, Process, Runner, end_group
 from kvmlab.errors import MeasurementError, SpecError
 from kvmlab.host import world
 from kvmlab.lab import Lab
-from kvmlab.trace import pcap, rules
-from kvmlab.trace.pcap import Mark, Sighting
-from kvmlab.trace.rules import RuleHit
+from kvmlab.tracing import pcap, rules
+from kvmlab.tracing.pcap import Mark, Sighting
+from kvmlab.tracing.rules import RuleHit
 from kvmlab.virt.domain import Domain
-
-if TYPE_CHECKING:
-    import subprocess
 
 #: Seconds in which tcpdump and nft must be ready.
 READY_BOUND_S = 10.0
@@ -31,8 +27,12 @@ READY_BOUND_S = 10.0
 ANSWER_BOUND_S = 2
 #: Seconds after which a capture that saw nothing new counts as complete.
 _SETTLE_S = 0.3
-_TCPDUMP = ("tcpdump", "-i", "any", "-n", "-U", "--immediate-mode", "-w")
-_FILTER = "icmp or icmp6 or tcp"
+#: Bytes kept of each packet. The kernel's buffer of 2 MiB has a place of this
+#: size for each (pcap(3PCAP), immediate mode): with tcpdump's default of 256 KiB
+#: the ninth packet of a burst would be lost.
+_SNAPLEN = 512
+_TCPDUMP = ("tcpdump", "-i", "any", "-n", "-U", "--immediate-mode", "-s", str(_SNAPLEN), "-w")
+_FILTER = "arp or icmp or icmp6 or tcp"
 _GUEST_FILE = "/run/kvmlab-trace.pcap"
 
 
@@ -101,6 +101,8 @@ class Walk:
         if not self.hops:
             return "It was seen nowhere: its sender knows no way."
         last = self.hops[-1]
+        if last.what == pcap.ARP_QUESTION:
+            return f"It was never sent: nobody said which MAC address {last.destination} has."
         return f"It was last seen at {last.link} of {last.host} ({last.direction}, {last.what})."
 
     def save(self, folder: str | Path) -> list[Path]:
@@ -147,25 +149,29 @@ def trace(lab: Lab, source: Domain | Runner, destination: Domain | str, *, port:
     address = destination if isinstance(destination, str) else destination.address
     if not address:
         raise SpecError("the destination has no address", hint="see wait_until_ready()")
-    mark = _mark(port)
+    mark = _mark(address, port)
     guests = [end for end in (source, destination) if isinstance(end, Domain)]
     with contextlib.ExitStack() as stack:
         captures = [stack.enter_context(_captured(getattr(lab, name), name)) for name in world.HOSTS]
         in_guests = [stack.enter_context(_captured_in_guest(guest)) for guest in guests]
         traced = stack.enter_context(_traced(lab, mark, port))
         source.run(_send(address, mark, port), check=False, timeout_s=10.0 * ANSWER_BOUND_S)
+        # An answer, or a report of the packet's fate, may still be on its way.
         _wait_until_quiet([capture.path for capture in captures])
-        found = {capture.name: capture.path.read_bytes() for capture in captures}
-        found |= {guest.name: guest.read() for guest in in_guests}
+        everywhere: list[_Capture | _GuestCapture] = [*captures, *in_guests]
+        for each in everywhere:
+            _wait_for_capture(each.runner, each.read)
+        found = {each.name: each.read() for each in everywhere}
+        _wait_for_trace(lab, traced)  # the kernel reports in order: what came before is there, too
         hits = rules.parse(traced.read_text(errors="replace").splitlines())
     hops = _hops(lab, found, mark, source.name, [guest.name for guest in guests])
     return Walk(source.name, address, tuple(hops), tuple(hits), found)
 
 
-def _mark(port: int | None) -> Mark:
+def _mark(address: str, port: int | None) -> Mark:
     if port is None:
-        return Mark("icmp", payload=os.urandom(8))
-    return Mark("tcp", port=40000 + int.from_bytes(os.urandom(2), "big") % 20000)
+        return Mark("icmp", payload=os.urandom(8), address=address)
+    return Mark("tcp", port=40000 + int.from_bytes(os.urandom(2), "big") % 20000, address=address)
 
 
 def _send(address: str, mark: Mark, port: int | None) -> list[str]:
@@ -181,8 +187,12 @@ def _send(address: str, mark: Mark, port: int | None) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Capture:
+    runner: LocalRunner
     name: str
     path: Path
+
+    def read(self) -> bytes:
+        return self.path.read_bytes()
 
 
 @contextlib.contextmanager
@@ -195,7 +205,7 @@ def _captured(host: LocalRunner, name: str) -> Iterator[_Capture]:
             process = host.popen(line, stdin=DEVNULL, stdout=target, stderr=PIPE)
         try:
             _wait_for_words(process, b"listening on", f"tcpdump on {name}")
-            yield _Capture(name, path)
+            yield _Capture(host, name, path)
         finally:
             end_group(process)
 
@@ -208,13 +218,17 @@ class _GuestCapture:
     def name(self) -> str:
         return self.guest.name
 
+    @property
+    def runner(self) -> Runner:
+        return self.guest
+
     def read(self) -> bytes:
         return base64.b64decode(self.guest.run(["base64", _GUEST_FILE]).stdout)
 
 
-#: Starts a capture in a guest, and ends when it runs. $1: file, $2: filter.
+#: Starts a capture in a guest, and ends when it runs. $1: file, $2: filter, $3: bytes of a packet.
 _START = """\
-tcpdump -i any -n -U --immediate-mode -Z root -w "$1" "$2" 2>/run/kvmlab-trace.log >/dev/null &
+tcpdump -i any -n -U --immediate-mode -s "$3" -Z root -w "$1" "$2" 2>/run/kvmlab-trace.log >/dev/null &
 echo $! >/run/kvmlab-trace.pid
 tries=0
 until grep -q 'listening on' /run/kvmlab-trace.log; do
@@ -228,7 +242,7 @@ _END = 'kill "$(cat /run/kvmlab-trace.pid)"; rm -f /run/kvmlab-trace.*'
 
 @contextlib.contextmanager
 def _captured_in_guest(guest: Domain) -> Iterator[_GuestCapture]:
-    guest.run(["/bin/sh", "-c", _START, "sh", _GUEST_FILE, _FILTER])
+    guest.run(["/bin/sh", "-c", _START, "sh", _GUEST_FILE, _FILTER, str(_SNAPLEN)])
     try:
         yield _GuestCapture(guest)
     finally:
@@ -259,7 +273,8 @@ def _traced(lab: Lab, mark: Mark, port: int | None) -> Iterator[Path]:
 def _wait_for_trace(lab: Lab, path: Path) -> None:
     """Ping the host itself until the monitor reports it: it prints nothing when it is ready."""
     deadline = time.monotonic() + READY_BOUND_S
-    while not path.stat().st_size:
+    before = path.stat().st_size
+    while '"lo"' not in path.read_text(errors="replace")[before:]:
         lab.host.run(["ping", "-n", "-c", "1", "-W", "1", "127.0.0.1"], check=False)
         if time.monotonic() > deadline:
             raise MeasurementError(
@@ -267,7 +282,7 @@ def _wait_for_trace(lab: Lab, path: Path) -> None:
             )
 
 
-def _wait_for_words(process: "subprocess.Popen[bytes]", words: bytes, what: str) -> None:
+def _wait_for_words(process: Process, words: bytes, what: str) -> None:
     assert process.stderr is not None  # PIPE
     deadline = time.monotonic() + READY_BOUND_S
     said = b""
@@ -278,6 +293,17 @@ def _wait_for_words(process: "subprocess.Popen[bytes]", words: bytes, what: str)
         said += new
         if not new:
             raise MeasurementError(f"{what} did not start: {said.decode(errors='replace').strip()}")
+
+
+def _wait_for_capture(runner: Runner, read: Callable[[], bytes]) -> None:
+    """Wait until a capture has a packet that is sent now: what came before is in it, too."""
+    last = os.urandom(8)
+    deadline = time.monotonic() + READY_BOUND_S
+    while last not in read():
+        line = ["ping", "-n", "-c", "1", "-s", "64", "-W", "1", "-p", (2 * last).hex(), "127.0.0.1"]
+        runner.run(line, check=False)
+        if time.monotonic() > deadline:
+            raise MeasurementError(f"the capture on {runner.name} is not complete after {READY_BOUND_S:g} s")
 
 
 def _wait_until_quiet(paths: Sequence[Path]) -> None:
@@ -300,12 +326,26 @@ def _hops(lab: Lab, found: Mapping[str, bytes], mark: Mark, source: str, guests:
         else:
             links = {link.index: link.name for link in states[name].links}
             seen += [(name, sighting) for sighting in pcap.sightings(capture, links, mark)]
+    if any(sighting.what != pcap.ARP_QUESTION for _, sighting in seen):  # the packet itself was sent
+        seen = [(name, sighting) for name, sighting in seen if sighting.what != pcap.ARP_QUESTION]
+        inside = {n: [s for s in own if s.what != pcap.ARP_QUESTION] for n, own in inside.items()}
     seen.sort(key=lambda pair: pair[1].time_s)
+    seen = _each_once(seen)
+    inside = {name: [s for _, s in _each_once([(name, s) for s in own])] for name, own in inside.items()}
     first_s = seen[0][1].time_s if seen else 0.0
     middle = [_hop(name, sighting, 1e6 * (sighting.time_s - first_s)) for name, sighting in seen]
     return _with_guests(
         middle, {name: [_hop(name, s, None) for s in own] for name, own in inside.items()}, source
     )
+
+
+def _each_once(seen: Sequence[tuple[str, Sighting]]) -> list[tuple[str, Sighting]]:
+    """Leave out what a sender that got no answer sent again."""
+    first: dict[tuple[str, str, str, str], tuple[str, Sighting]] = {}
+    for name, sighting in seen:
+        key = (name, sighting.link, sighting.direction, sighting.what)
+        first.setdefault(key, (name, sighting))
+    return list(first.values())
 
 
 def _guest_links(lab: Lab, name: str) -> dict[int, str]:
