@@ -58,22 +58,22 @@ def _close(locks: list[int]) -> None:
 
 def _claim(lab_dir: Path, locks: list[int]) -> None:
     """Make the directory and append its lock to ``locks``."""
+    name = lab_dir.name
     try:
         lab_dir.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         discard_if_dead(lab_dir)
         with _all_locked(lab_dir.parent):
+            if lab_dir.exists():
+                raise LabError(
+                    f"a lab named {name!r} runs already",
+                    hint=f"attach to it with Lab.attach({name!r}), or end it with `kvmlab down {name}`",
+                )
             lab_dir.mkdir(mode=0o700)
             locks.append(os.open(lab_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600))
             fcntl.flock(locks[0], fcntl.LOCK_EX)
-    except FileExistsError as error:
-        name = lab_dir.name
-        raise LabError(
-            f"a lab named {name!r} runs already",
-            hint=f"attach to it with Lab.attach({name!r}), or end it with `kvmlab down {name}`",
-        ) from error
     except OSError as error:
         raise HostError(
-            f"cannot make the directory of lab {lab_dir.name!r}: {error}",
+            f"cannot make the directory of lab {name!r}: {error}",
             hint="mend that, or set KVMLAB_STATE_DIR to a directory of your own",
         ) from error
 

@@ -35,6 +35,8 @@ LIBVIRTD_SOCKET = "/run/libvirt/libvirt-sock"
 LIBVIRTD_BOUND_S = 60.0
 #: Seconds that the servers of the world may take to listen.
 SERVERS_BOUND_S = 20.0
+#: Seconds until the kernel must have seen that the cables are plugged in.
+CABLES_BOUND_S = 20.0
 #: TCP ports that have to listen before a lab is ready, so that a first probe is answered.
 PORTS = {"router": {53}, "pc": {80, 5201}, "internet": {53, 80, 5201}}
 #: State of a listening socket in /proc/net/tcp (proc_pid_net(5)).
@@ -91,6 +93,7 @@ class Init:
             self.daemons.fork(f"{host} http", web.serve, host=host)
         self.report(step="waiting for the servers and libvirtd")
         self.wait_for("servers of the world", _all_listen, SERVERS_BOUND_S)
+        self.wait_for("cables of the world", _all_carry, CABLES_BOUND_S)
         self.wait_for("libvirtd", lambda: _accepts(LIBVIRTD_SOCKET), LIBVIRTD_BOUND_S)
         starting.rename(ready)
         return listener
@@ -127,7 +130,7 @@ class Init:
             case "daemons":
                 return [{"name": name, "state": state} for name, state in self.daemons.states().items()]
             case "state":
-                return {host: _state(host) for host in _known(request.get("hosts", world.HOSTS))}
+                return {host: _read(host).to_dict() for host in _known(request.get("hosts", world.HOSTS))}
             case unknown:
                 raise ValueError(f"unknown request {unknown!r}")
 
@@ -138,8 +141,8 @@ def _known(hosts: Any) -> Iterable[str]:
     return hosts
 
 
-def _state(host: str) -> dict[str, Any]:
-    return links.read_state(None if host == "host" else host).to_dict()
+def _read(host: str) -> links.NetworkState:
+    return links.read_state(None if host == "host" else host)
 
 
 def _accepts(path: str) -> bool:
@@ -149,6 +152,12 @@ def _accepts(path: str) -> bool:
         except OSError:
             return False
     return True
+
+
+def _all_carry() -> bool:
+    """Tell whether all cables carry frames: the kernel sees a carrier, and starts a port, somewhat later."""
+    cables = [link for host in world.HOSTS for link in _read(host).links if link.kind == "veth"]
+    return all(link.has_carrier and link.port_state in ("", "forwarding") for link in cables)
 
 
 def _all_listen() -> bool:

@@ -54,6 +54,17 @@ class Server:
         listener.setblocking(False)  # noqa: FBT003
         self._selector.register(listener, selectors.EVENT_READ)
 
+    @property
+    def clients(self) -> int:
+        """How many clients are connected."""
+        return len(self._clients)
+
+    def close(self) -> None:
+        """Leave all clients alone; the listening socket is its owner's."""
+        for client in list(self._clients.values()):
+            self._forget(client)
+        self._selector.close()
+
     def watch(self, wake: socket.socket) -> None:
         """Return from :meth:`turn` also when something arrives on this socket."""
         wake.setblocking(False)  # noqa: FBT003
