@@ -46,18 +46,20 @@ class Daemons:
         Directory of their logs.
     runner
         Runs commands on the KVM host.
+    started
+        Those that were started here, the first one first.
     """
 
     logs: Path
     runner: LocalRunner
-    _started: list[Daemon] = field(default_factory=list)
+    started: list[Daemon] = field(default_factory=list)
 
     def spawn(self, name: str, argv: list[str], *, host: str = "host") -> None:
         """Start a program on a host of the world, with a log of its own."""
         prefix = [] if host == "host" else ["ip", "netns", "exec", host]
         with self._log(name).open("wb") as log:
             process = self.runner.popen([*prefix, *argv], stdin=DEVNULL, stdout=log, stderr=log)
-        self._started.append(Daemon(name, process.pid))
+        self.started.append(Daemon(name, process.pid))
         process.returncode = 0  # reap() waits for it, not subprocess
 
     def fork(self, name: str, serve: Callable[[], None], *, host: str) -> None:
@@ -73,20 +75,20 @@ class Daemons:
                 traceback.print_exc()
             finally:
                 os._exit(1)
-        self._started.append(Daemon(name, pid))
+        self.started.append(Daemon(name, pid))
 
     def reap(self) -> None:
         """Collect every child and orphan that ended."""
         with contextlib.suppress(ChildProcessError):
             while (ended := os.waitpid(-1, os.WNOHANG))[0] != 0:
-                for daemon in self._started:
+                for daemon in self.started:
                     if daemon.pid == ended[0] and daemon.status is None:
                         daemon.status = ended[1]
 
     def states(self) -> dict[str, str]:
         """Return the state of each daemon, by name; libvirt's own for its networks included."""
         self.reap()
-        started = {daemon.name: daemon.state for daemon in self._started}
+        started = {daemon.name: daemon.state for daemon in self.started}
         return {**started, **_network_states()}
 
     def check(self) -> None:
@@ -98,7 +100,7 @@ class Daemons:
             With the end of its log.
         """
         self.reap()
-        for daemon in self._started:
+        for daemon in self.started:
             if daemon.status is not None:
                 raise DaemonError(
                     daemon.name,

@@ -1,15 +1,18 @@
 """Descriptions become definitions: checked against what the lab has, then given to libvirt."""
 
-from dataclasses import dataclass, replace
+import contextlib
+from collections.abc import Collection
+from dataclasses import dataclass, fields, replace
 from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 
 from kvmlab._run import Runner
-from kvmlab.errors import LibvirtError, SpecError
-from kvmlab.host import world
+from kvmlab.errors import DaemonError, SpecError
+from kvmlab.host import mounts, world
 from kvmlab.image import Image
 from kvmlab.lab.cloud import disks_made
 from kvmlab.spec import addressing
+from kvmlab.spec.boot import CloudImage
 from kvmlab.spec.domain import DomainSpec
 from kvmlab.spec.identity import NetworkIdentity
 from kvmlab.spec.interface import InterfaceSpec
@@ -25,6 +28,7 @@ RESERVED = {
     "the LAN (IPv6)": ip_network(world.LAN_SUBNET6),
     "the provider's network": ip_network(world.PROVIDER_SUBNET),
     "the provider's network (IPv6)": ip_network(world.PROVIDER_SUBNET6),
+    **{f"the internet's server {a.split('/')[0]}": ip_network(a) for a in world.SERVER_ADDRESSES},
 }
 
 
@@ -77,6 +81,7 @@ def define_domain(connection: Connection, spec: DomainSpec, around: Surroundings
 
     If something is refused half-way, what was made is taken back.
     """
+    _check_visible(spec)
     present = inventory.domain_macs(connection)
     if spec.name in present:
         raise SpecError(f"domain {spec.name!r} exists already", hint="undefine() it first")
@@ -85,7 +90,10 @@ def define_domain(connection: Connection, spec: DomainSpec, around: Surroundings
     networks = inventory.networks(connection)
     for nic in full.interfaces:
         _check_network(full, nic, networks)
-    wanted = _reservations(full, networks)
+    own_macs = [nic.mac or "" for nic in full.interfaces]
+    for network, left in inventory.reservations_of(connection, own_macs):
+        Network(connection, network).release(left)  # of a domain that was undefined by hand
+    wanted = _reservations(full, networks, own_macs)
     with disks_made(full, lab=around.lab, folder=around.folder, host=around.host) as bootable:
         _give_to_libvirt(connection, bootable, wanted, around)
 
@@ -108,9 +116,10 @@ def _give_to_libvirt(
             made.append((network, reservation))
         with connection.translated(f"define domain {spec.name!r}") as vir:
             vir.defineXML(xml)
-    except LibvirtError:
-        for network, reservation in made:
-            network.release(reservation)
+    except BaseException:
+        with contextlib.suppress(DaemonError):  # without libvirtd there is nothing to take back
+            for network, reservation in made:
+                network.release(reservation)
         raise
 
 
@@ -123,11 +132,26 @@ def _check_network(spec: DomainSpec, nic: InterfaceSpec, networks: dict[str, inv
         )
 
 
+def _check_visible(spec: DomainSpec) -> None:
+    """Refuse files of the machine that are not seen where QEMU runs; a cloud image is tried there."""
+    if spec.boot is None or isinstance(spec.boot, CloudImage):
+        return
+    for path in (getattr(spec.boot, field.name) for field in fields(spec.boot)):
+        if isinstance(path, Path) and (point := mounts.hidden_by(path)) is not None:
+            raise SpecError(
+                f"domain {spec.name!r}: {path} is not seen in a lab, which has a {point} of its own",
+                hint="copy it to another folder, such as one in your home directory",
+            )
+
+
 def _reservations(
-    spec: DomainSpec, networks: dict[str, inventory.NetworkFacts]
+    spec: DomainSpec, networks: dict[str, inventory.NetworkFacts], own_macs: Collection[str]
 ) -> list[tuple[str, Reservation]]:
     subnets: dict[str, IPv4Network] = {
         name: facts.dhcp_subnet for name, facts in networks.items() if facts.dhcp_subnet is not None
     }
-    taken = {name: [r.address for r in facts.reservations] for name, facts in networks.items()}
+    taken = {
+        name: [held.address for held in facts.reservations if held.mac not in own_macs]
+        for name, facts in networks.items()
+    }
     return addressing.reservations_for(spec, subnets, taken=taken)

@@ -14,11 +14,12 @@ from kvmlab._repr import Table
 from kvmlab._run import Completed
 from kvmlab.errors import BootTimeout, CommandTimeout, GuestError, KvmlabError, Timeout
 from kvmlab.topology import GuestNic
-from kvmlab.virt import domain_xml, guest_nics
+from kvmlab.virt import domain_xml, guest_nics, inventory
 from kvmlab.virt import instant as instant_start
 from kvmlab.virt.agent import Agent
 from kvmlab.virt.connection import Connection
 from kvmlab.virt.leases import leased
+from kvmlab.virt.network import Network
 
 #: Seconds in which a guest must have booted: kvmlab's image, and a disk, where
 #: a distribution's first boot is slow on emulation.
@@ -321,9 +322,12 @@ class Domain:
             self.vir.destroy()
 
     def undefine(self) -> None:
-        """Forget it; same as ``virsh undefine NAME``."""
+        """Forget it, and unless it still runs, the addresses reserved for it; ``virsh undefine NAME``."""
+        macs = () if self.is_active else domain_xml.interface_macs(self.xml())
         with self._connection.translated(f"undefine domain {self.name!r}"):
             self.vir.undefine()
+        for network, reservation in inventory.reservations_of(self._connection, macs):
+            Network(self._connection, network).release(reservation)
 
     def console_tail(self, *, lines: int = 12) -> str:
         """Return the last lines that its serial console printed; empty without a log."""

@@ -1,7 +1,7 @@
 """What a libvirt has: read before something new is defined in it."""
 
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_interface
 
@@ -75,6 +75,12 @@ def networks(connection: Connection) -> dict[str, NetworkFacts]:
         found = [(n.XMLDesc(0), bool(n.isActive())) for n in vir.listAllNetworks()]
     facts = [network_facts(xml, is_active=active) for xml, active in found]
     return {fact.name: fact for fact in facts}
+
+
+def reservations_of(connection: Connection, macs: Collection[str]) -> list[tuple[str, Reservation]]:
+    """Return the fixed addresses of these MAC addresses, each with the name of its network."""
+    found = networks(connection).values() if macs else ()
+    return [(facts.name, held) for facts in found for held in facts.reservations if held.mac in macs]
 
 
 def domain_macs(connection: Connection) -> dict[str, list[str]]:
