@@ -65,8 +65,17 @@ def reservations(network: ET.Element) -> tuple[Reservation, ...]:
 
 
 def _subnet(element: ET.Element) -> IPv4Network | IPv6Network:
-    prefix = element.get("prefix") or element.get("netmask") or "24"
-    return ip_interface(f"{element.get('address')}/{prefix}").network
+    address = element.get("address", "")
+    prefix = element.get("prefix") or element.get("netmask") or _default_prefix(address)
+    return ip_interface(f"{address}/{prefix}").network
+
+
+def _default_prefix(address: str) -> int:
+    """Return what libvirt takes without prefix and netmask: that of the address class (RFC 791)."""
+    if ":" in address:
+        return 64
+    first = int(address.split(".")[0])
+    return 8 if first < 128 else 16 if first < 192 else 24
 
 
 def networks(connection: Connection) -> dict[str, NetworkFacts]:
