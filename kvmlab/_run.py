@@ -181,10 +181,14 @@ class LocalRunner:
             while (line := _next_line(lines, deadline, argv, timeout_s)) is not None:
                 seen.append(line)
                 yield line
-            process.wait(timeout=max(0.0, deadline - time.monotonic()))
+            _wait(process, deadline, argv, timeout_s)
         finally:
-            end_group(process)
-            reader.join(timeout=5)
+            _kill_group(process)
+            reader.join(timeout=1)
+            if (
+                not reader.is_alive()
+            ):  # else a process of another group has the pipe open; it is closed with that
+                _close_streams(process)
         if process.returncode != 0:
             raise CommandError(tuple(argv), process.returncode, "\n".join(seen[-20:]), "")
 
@@ -243,14 +247,30 @@ def _next_line(
         raise CommandTimeout(f"{' '.join(argv)!r} did not end", after_s=timeout_s) from None
 
 
+def _wait(process: "subprocess.Popen[bytes]", deadline: float, argv: Sequence[str], timeout_s: float) -> None:
+    """Wait for a command that closed its output."""
+    try:
+        process.wait(timeout=max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        raise CommandTimeout(f"{' '.join(argv)!r} did not end", after_s=timeout_s) from None
+
+
 def end_group(process: "subprocess.Popen[bytes]") -> None:
     """Kill what is left of a command's process group and reap the command."""
+    _kill_group(process)
+    _close_streams(process)
+
+
+def _kill_group(process: "subprocess.Popen[bytes]") -> None:
     # Not poll(): the command may have ended before its children, and as long
     # as it is not reaped no other group can have its number.
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def _close_streams(process: "subprocess.Popen[bytes]") -> None:
     for stream in (process.stdin, process.stdout, process.stderr):
         if stream is not None:
             with contextlib.suppress(OSError):
