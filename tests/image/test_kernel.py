@@ -2,6 +2,7 @@
 
 import gzip
 import lzma
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,7 @@ def test_something_else_than_an_elf_file_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_a_plain_image_is_taken_as_it_is(pack: "type[bytes]", tmp_path: Path) -> None:
+def test_a_plain_image_is_taken_as_it_is(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
     source = written(tmp_path, pack(b"an arm64 kernel"))
 
     kernel.extract(source, tmp_path / "kernel", kernel_format="image")

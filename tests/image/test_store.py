@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,7 @@ def test_without_an_image_the_remedy_is_named(cache: Path) -> None:
 @pytest.mark.parametrize("action", [images.find_image, images.remove_image])
 @pytest.mark.parametrize("name", ["nobody", "../images", "", "."])
 def test_an_unknown_name_is_refused_with_the_known_ones(
-    action: "type[object]", name: str, cache: Path
+    action: Callable[[str], object], name: str, cache: Path
 ) -> None:
     put(cache, "debian-12")
 
