@@ -48,19 +48,22 @@ def _run_batch(runner: LocalRunner, host: str, lines: list[str]) -> None:
 def _cables() -> Iterator[tuple[str, list[str]]]:
     """Yield what plugs in the cables, at their near ends."""
     for host in dict.fromkeys(nic.host for nic in world.NICS):
-        yield (
-            host,
-            [
-                "link set lo up",
-                *(line for nic in world.NICS if nic.host == host for line in _cable(nic)),
-            ],
-        )
+        own = [nic for nic in world.NICS if nic.host == host]
+        lines = [line for number, nic in enumerate(own) for line in _cable(number, nic)]
+        yield host, ["link set lo up", *lines]
 
 
-def _cable(nic: world.Nic) -> tuple[str, str]:
+#: Indexes of the first link of a host after ``lo``, and of the first far end. Two ends of a cable with
+#: the same index, each in its own namespace, look like one link to the kernel, and it may hold back the
+#: news of a carrier for a second (linkwatch_urgent_event in net/core/link_watch.c).
+_NEAR_INDEX, _FAR_INDEX = 2, 100
+
+
+def _cable(number: int, nic: world.Nic) -> tuple[str, str]:
     far_host, far = nic.peer
-    peer = f"peer name {far} address {nic.peer_mac} netns {far_host}"
-    return f"link add {nic.name} address {nic.mac} type veth {peer}", f"link set {nic.name} up"
+    near = f"name {nic.name} index {_NEAR_INDEX + number} address {nic.mac}"
+    peer = f"name {far} index {_FAR_INDEX + world.NICS.index(nic)} address {nic.peer_mac} netns {far_host}"
+    return f"link add {near} type veth peer {peer}", f"link set {nic.name} up"
 
 
 def _far_ends() -> Iterator[tuple[str, list[str]]]:
@@ -87,4 +90,8 @@ def _write_sysctls(host: str, settings: dict[str, str]) -> None:
     own = kernel.OWN_NETNS if host == "host" else kernel.NETNS_DIR / host
     with kernel.inside_netns(own):
         for key, value in settings.items():
-            Path("/proc/sys/net", key).write_text(value, encoding="ascii")
+            try:
+                Path("/proc/sys/net", key).write_text(value, encoding="ascii")
+            except OSError as error:
+                setting = f"net.{key.replace('/', '.')} = {value}"
+                raise NetlinkError(f"the kernel refused on {host!r}: {setting}: {error.strerror}") from error

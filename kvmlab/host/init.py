@@ -130,7 +130,7 @@ class Init:
             case "daemons":
                 return [{"name": name, "state": state} for name, state in self.daemons.states().items()]
             case "state":
-                return {host: _read(host).to_dict() for host in _known(request.get("hosts", world.HOSTS))}
+                return {host: _state(host) for host in _known(request.get("hosts", world.HOSTS))}
             case unknown:
                 raise ValueError(f"unknown request {unknown!r}")
 
@@ -141,8 +141,8 @@ def _known(hosts: Any) -> Iterable[str]:
     return hosts
 
 
-def _read(host: str) -> links.NetworkState:
-    return links.read_state(None if host == "host" else host)
+def _state(host: str) -> dict[str, Any]:
+    return links.read_state(None if host == "host" else host).to_dict()
 
 
 def _accepts(path: str) -> bool:
@@ -155,9 +155,11 @@ def _accepts(path: str) -> bool:
 
 
 def _all_carry() -> bool:
-    """Tell whether all cables carry frames: the kernel sees a carrier, and starts a port, somewhat later."""
-    cables = [link for host in world.HOSTS for link in _read(host).links if link.kind == "veth"]
-    return all(link.has_carrier and link.port_state in ("", "forwarding") for link in cables)
+    for host, link in (end for nic in world.NICS for end in ((nic.host, nic.name), nic.peer)):
+        with kernel.inside_netns(kernel.OWN_NETNS if host == "host" else kernel.NETNS_DIR / host):
+            if not kernel.is_running(link):
+                return False
+    return True
 
 
 def _all_listen() -> bool:

@@ -1,8 +1,11 @@
-"""System calls that Python 3.11 has no function for: mount(2) and setns(2)."""
+"""System calls that Python 3.11 has no function for: mount(2), setns(2), and the flags of a link."""
 
 import contextlib
 import ctypes
+import fcntl
 import os
+import socket
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +17,11 @@ OWN_NETNS = Path("/proc/thread-self/ns/net")
 # linux/mount.h, linux/sched.h
 _MS_BIND = 4096
 _CLONE_NEWNET = 0x40000000
+
+# linux/sockios.h, and netdevice(7) for the flag and the request
+_SIOCGIFFLAGS = 0x8913
+_IFF_RUNNING = 0x40
+_IFREQ = struct.Struct("16sH14x")
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mount.argtypes = (ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p)
@@ -82,6 +90,21 @@ def open_netns(path: Path) -> Iterator[int]:
         yield fd
     finally:
         os.close(fd)
+
+
+def is_running(link: str) -> bool:
+    """Tell whether the kernel counts a link of this namespace as able to carry frames.
+
+    It does so, and lets a bridge use it, somewhat after a cable is plugged in.
+
+    Raises
+    ------
+    OSError
+        If there is no such link.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        answer = fcntl.ioctl(any_socket, _SIOCGIFFLAGS, _IFREQ.pack(link.encode(), 0))
+    return bool(_IFREQ.unpack(answer)[1] & _IFF_RUNNING)
 
 
 def _check(status: int, what: Path) -> None:

@@ -11,7 +11,7 @@ from kvmlab import _paths, image
 from kvmlab._progress import Progress, Silent, shown
 from kvmlab._repr import Table
 from kvmlab._run import LocalRunner
-from kvmlab.errors import LabError
+from kvmlab.errors import KvmlabError, LabError
 from kvmlab.host import client, directory, firewall, namespaces, runner, world
 from kvmlab.host.firewall import Rule
 from kvmlab.host.links import NetworkState
@@ -51,6 +51,7 @@ class Lab:
     def __init__(self, name: str) -> None:
         self.name = name
         self.path = lab_dir(name)
+        self._guests_run_on: Accelerator | None = None
         self._connection = Connection(self.uri)
         hosts = runner.runners(self.path)
         self.host: LocalRunner = hosts["host"]
@@ -95,6 +96,8 @@ class Lab:
                 lab = cls(name)
                 steps.step("connecting to libvirtd")
                 lab.vir  # noqa: B018  (libvirtd answers once all its drivers are ready)
+                with contextlib.suppress(KvmlabError):  # a lab without guests needs no image to try KVM with
+                    lab._guests_run_on = accelerator(progress=steps)
             except BaseException:  # nobody has it: it would only be in the way
                 with contextlib.suppress(LabError):
                     namespaces.stop(lab_dir(name))
@@ -152,8 +155,10 @@ class Lab:
         return self._accelerator().name
 
     def _accelerator(self) -> Accelerator:
-        with shown(None, "accelerator", lasting=False) as steps:
-            return accelerator(progress=steps)
+        if self._guests_run_on is None:
+            with shown(None, "accelerator", lasting=False) as steps:
+                self._guests_run_on = accelerator(progress=steps)
+        return self._guests_run_on
 
     def daemons(self) -> Table[DaemonState]:
         """Return the lab's daemons and whether they run."""

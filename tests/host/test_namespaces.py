@@ -25,8 +25,10 @@ except kl.KvmlabError as error:
     print(error)
     print("Hint:", error.hint)
 """
-#: Root of a user namespace of its own: it may mount, and set the limits of user_namespaces(7).
-AS_ROOT_OF_ITS_OWN = ("unshare", "--user", "--map-root-user", "--map-auto", "--mount")
+#: May mount, and sees what a lab of this user sees.
+MOUNTING = ("unshare", *(() if os.geteuid() == 0 else ("--user", "--map-root-user", "--map-auto")), "--mount")
+#: Root of a user namespace of its own: it may set the limits of user_namespaces(7).
+AS_ROOT_OF_ITS_OWN = ("unshare", "--user", "--map-root-user")
 #: The same person with the power to set limits, given up before the lab is started.
 AS_THE_SAME_USER = ("unshare", "--user", "--map-current-user", "--keep-caps")
 WITHOUT_POWER = ("setpriv", "--inh-caps=-all", "--ambient-caps=-all")
@@ -56,7 +58,7 @@ def attempt(enter: tuple[str, ...], script: str, *drop: str) -> str:
     ["/usr/sbin/libvirtd", "/usr/sbin/dnsmasq", "/usr/sbin/nft", "/usr/bin/iperf3", "/usr/bin/nsenter"],
 )
 def test_a_missing_program_is_named(program: str) -> None:
-    said = attempt(AS_ROOT_OF_ITS_OWN, f"mount --bind /dev/null $(readlink -f {program})")
+    said = attempt(MOUNTING, f"mount --bind /dev/null $(readlink -f {program})")
 
     assert said.splitlines() == [
         "ExecutableNotFound",
@@ -68,13 +70,13 @@ def test_a_missing_program_is_named(program: str) -> None:
 def test_a_missing_qemu_is_named() -> None:
     name = f"qemu-system-{os.uname().machine}"
 
-    said = attempt(AS_ROOT_OF_ITS_OWN, f"mount --bind /dev/null $(readlink -f /usr/bin/{name})")
+    said = attempt(MOUNTING, f"mount --bind /dev/null $(readlink -f /usr/bin/{name})")
 
     assert f"program '{name}' is not installed" in said
 
 
 def test_missing_directories_of_libvirt_are_named() -> None:
-    said = attempt(AS_ROOT_OF_ITS_OWN, "mount -t tmpfs tmpfs /var/lib")
+    said = attempt(MOUNTING, "mount -t tmpfs tmpfs /var/lib")
 
     assert said.splitlines() == [
         "HostError",
@@ -87,7 +89,7 @@ def test_a_libvirtd_that_cannot_run_shows_the_end_of_its_log() -> None:
     broken = "printf '#!/bin/sh\\necho no way >&2\\nexit 7\\n' >/tmp/libvirtd-$$; chmod +x /tmp/libvirtd-$$"
     mount = "mount --bind /tmp/libvirtd-$$ $(readlink -f /usr/sbin/libvirtd); rm /tmp/libvirtd-$$"
 
-    said = attempt((*AS_ROOT_OF_ITS_OWN, "--propagation", "private"), f"{broken}; {mount}")
+    said = attempt(MOUNTING, f"{broken}; {mount}")
 
     assert said.splitlines()[1:] == [
         "lab 'refused' did not start: libvirtd: ended with status 7",
@@ -96,11 +98,17 @@ def test_a_libvirtd_that_cannot_run_shows_the_end_of_its_log() -> None:
     ]
 
 
+def test_a_sysctl_that_the_kernel_refuses_is_named() -> None:
+    said = attempt(AS_ROOT_OF_ITS_OWN, "true")  # without a range of group ids
+
+    assert "the kernel refused on 'host': net.ipv4.ping_group_range = 0 65535: Invalid argument" in said
+
+
 def test_a_world_that_cannot_be_built_names_the_step() -> None:
     refuse = "printf '#!/bin/sh\\necho refused >&2\\nexit 1\\n' >/tmp/nft-$$; chmod +x /tmp/nft-$$"
     mount = "mount --bind /tmp/nft-$$ $(readlink -f /usr/sbin/nft); rm /tmp/nft-$$"
 
-    said = attempt(AS_ROOT_OF_ITS_OWN, f"{refuse}; {mount}")
+    said = attempt(MOUNTING, f"{refuse}; {mount}")
 
     assert "did not start: the kernel refused the firewall rules of the router: refused" in said
 
