@@ -81,6 +81,7 @@ class RawGuest:
             self._process = host.popen(rawline.plain(argv, folder), stdout=log, stderr=log)
         self._monitor: _Talk | None = None
         self._agent: _Talk | None = None
+        self._identity: socket.socket | None = None
 
     def __enter__(self) -> "RawGuest":
         return self
@@ -96,6 +97,8 @@ class RawGuest:
         for talk in (self._monitor, self._agent):
             if talk is not None:
                 talk.close()
+        if self._identity is not None:
+            self._identity.close()
 
     def qmp(self, command: str, **arguments: object) -> Any:
         """Send a command to QEMU's monitor and return its result."""
@@ -133,20 +136,32 @@ class RawGuest:
         self.qmp("migrate-incoming", uri=f"exec:cat '{state}'")
 
     def wait_loaded(self) -> None:
-        """Wait until the state is loaded, and let the guest run."""
+        """Wait until the state is loaded; the guest stands still, as it did when it was saved."""
         for _ in _looks("plain QEMU did not load the saved guest"):
             status = self.qmp("query-migrate").get("status", "none")
             if status == "failed":
                 raise MeasurementError("plain QEMU could not load the saved guest")
             if status == "completed":
                 break
-        self.qmp("cont")  # it was saved while it stood still
 
     def plug(self, nics: Sequence[RawNic]) -> None:
-        """Plug NICs into the running guest."""
+        """Plug NICs into the guest."""
         for nic in nics:
             self.qmp("netdev_add", **nic.netdev(self.folder))
             self.qmp("device_add", **nic.device)
+
+    def resume(self, identity: str) -> None:
+        """Let the guest run, and tell it who it is: a line for its port."""
+        if self._identity is None:
+            self._identity = self._connect(rawline.IDENTITY)
+        self._identity.settimeout(BOUND_S)
+        self._identity.sendall(identity.encode("ascii"))
+        self.qmp("cont")
+
+    def wait_identified(self) -> None:
+        """Wait until the guest says that it is itself and sees its NICs."""
+        if self._identity is None or self._identity.recv(64) != b"done\n":
+            raise MeasurementError("a guest of plain QEMU did not say that it sees its NICs")
 
     def links(self) -> dict[str, str]:
         """Return IPv4 addresses by MAC address as the guest's agent tells them; empty for none."""

@@ -46,6 +46,8 @@ class RawKit:
 
     Attributes
     ----------
+    name
+        Its name.
     cold
         Command line that boots it with its NICs.
     saved
@@ -56,6 +58,7 @@ class RawKit:
         Its NICs, to be plugged in.
     """
 
+    name: str
     cold: Sequence[str]
     saved: Sequence[str]
     state: Path
@@ -75,12 +78,12 @@ class RawKit:
             domain.name, xml, templates=_paths.cache_dir() / "templates", connection=connection
         )
         connection.close()
-        without = domain_xml.without_interfaces(xml, template.clone_args())
+        without = domain_xml.clone_xml(xml, template.clone_args())
         saved = rawline.parse(lab.vir.domainXMLToNative("qemu-argv", without, 0))
         cold = rawline.parse(lab.vir.domainXMLToNative("qemu-argv", xml, 0))
         macs = domain_xml.interface_macs(xml)
         nics = rawline.hotplug(saved, list(zip(DRIVERS, macs, strict=True)))
-        return cls(cold, saved, template.state, nics)
+        return cls(domain.name, cold, saved, template.state, nics)
 
 
 def boot(kit: RawKit, place: Place, stack: contextlib.ExitStack) -> RawGuest:
@@ -108,12 +111,12 @@ def restore(kits: Sequence[RawKit], place: Place, stack: contextlib.ExitStack) -
     guests = [stack.enter_context(_guest(kit.saved, place)) for kit in kits]
     for guest, kit in zip(guests, kits, strict=True):
         guest.load(kit.state)
-    for guest in guests:
+    for guest, kit in zip(guests, kits, strict=True):
         guest.wait_loaded()
-    for guest, kit in zip(guests, kits, strict=True):
         guest.plug(kit.nics)
-    for guest, kit in zip(guests, kits, strict=True):
-        guest.wait_links(kit.macs)
+        guest.resume(instant.identity(kit.name, kit.macs))
+    for guest in guests:
+        guest.wait_identified()
     return guests
 
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 #: Our own sockets and files in the folder of a guest.
-MONITOR, AGENT, CONSOLE, PID, TAP_SCRIPT = "monitor.sock", "agent.sock", "console.log", "pid", "tap-up"
+MONITOR, AGENT, IDENTITY = "monitor.sock", "agent.sock", "identity.sock"
+CONSOLE, PID, TAP_SCRIPT = "console.log", "pid", "tap-up"
 _VARIABLE = re.compile(r"[A-Z_]+=")
 
 
@@ -93,7 +94,7 @@ def _changed(group: list[str], folder: Path) -> list[str]:
 
 
 def _chardev(value: str, folder: Path) -> str:
-    sockets = {"charmonitor": MONITOR, "charchannel0": AGENT}
+    sockets = {"charmonitor": MONITOR, "charchannel0": AGENT, "charchannel1": IDENTITY}
     for name, file in sockets.items():
         if name in value:
             return f"socket,id={name},path={folder / file},server=on,wait=off"

@@ -9,6 +9,9 @@ from kvmlab._run import LocalRunner
 from kvmlab.errors import ImageError
 from kvmlab.image import recipe
 
+#: How a signed module ends, and the length of what describes the signature before that.
+_SIGNATURE_END, _SIGNATURE_INFO = b"~Module signature appended~\n", 12
+
 
 def module_path(file: str) -> str:
     """Return a module's path without ``kernel/`` and endings.
@@ -63,7 +66,7 @@ def keep_selected(folder: Path, version: str) -> Mapping[str, Sequence[str]]:
     kept = recipe.select_modules(found)
     for path in sorted((home / "kernel").rglob("*.ko*")):
         if module_path(path.relative_to(home).as_posix()) in kept:
-            _unpack(path)
+            _take_off_signature(_unpack(path))
         else:
             path.unlink()
     _depmod(folder, version)
@@ -74,7 +77,7 @@ def _depmod(folder: Path, version: str) -> None:
     LocalRunner().run(["depmod", "--basedir", str(folder), version], timeout_s=300)
 
 
-def _unpack(path: Path) -> None:
+def _unpack(path: Path) -> Path:
     """Unpack a module (the kernel's MODULE_COMPRESS; the distributions' kmod reads these two)."""
     if path.suffix == ".xz":
         with lzma.open(path) as packed, path.with_suffix("").open("wb") as stream:
@@ -82,6 +85,23 @@ def _unpack(path: Path) -> None:
         path.unlink()
     elif path.suffix == ".zst":
         LocalRunner().run(["zstd", "--decompress", "--rm", "--quiet", str(path)])
+    return path.with_suffix("") if path.suffix in (".xz", ".zst") else path
+
+
+def _take_off_signature(path: Path) -> None:
+    """Cut off what follows the module itself.
+
+    To check a signature takes an emulated CPU some 20 ms for each module, and
+    nothing depends on it: a guest has no secrets. The kernel notes it as a
+    taint (``E``, the kernel's admin-guide, tainted-kernels). At the end stand
+    the signature, 12 bytes whose last four are its length, and a closing line
+    (Linux, include/linux/module_signature.h).
+    """
+    content = path.read_bytes()
+    if content.endswith(_SIGNATURE_END):
+        body = content.removesuffix(_SIGNATURE_END)
+        length = int.from_bytes(body[-4:], "big")
+        path.write_bytes(body[: -_SIGNATURE_INFO - length])
 
 
 def load_order(names: Iterable[str], dependencies: Mapping[str, Sequence[str]]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from kvmlab.errors import SpecError
-from kvmlab.spec import _checks, _devices
+from kvmlab.spec import _checks, _devices, guest
 from kvmlab.spec.boot import BootFiles, CloudImage, DirectBoot, DiskBoot, disk_elements, os_element
 from kvmlab.spec.identity import uuid_from
 from kvmlab.spec.interface import NIC_MODELS, InterfaceSpec
@@ -153,6 +153,8 @@ class DomainSpec:
         ET.SubElement(domain, "memory", unit="MiB").text = str(self.memory_mib)
         ET.SubElement(domain, "vcpu").text = str(self.vcpus)
         domain.append(os_element(boot, self.machine))
+        if self.boot is None:
+            self._add_identity(domain)
         ET.SubElement(ET.SubElement(domain, "features"), "acpi")
         domain.append(_cpu_element(accelerator, cpu_model, boot))
         ET.SubElement(domain, "clock", offset="utc")
@@ -162,12 +164,22 @@ class DomainSpec:
         devices.extend(disk_elements(boot))
         devices.extend(_devices.pci_elements(self.machine))
         devices.extend(interface.to_element() for interface in self.interfaces)
-        devices.extend(_devices.other_elements(console_log, agent=_has_agent(boot)))
+        own_image = self.boot is None
+        devices.extend(_devices.other_elements(console_log, own_image=own_image, agent=_has_agent(boot)))
+        _devices.place(devices)
         if self.qemu_args:
             commandline = ET.SubElement(domain, f"{{{QEMU_NAMESPACE}}}commandline")
             for value in self.qemu_args:
                 ET.SubElement(commandline, f"{{{QEMU_NAMESPACE}}}arg", value=value)
         return domain
+
+    def _add_identity(self, domain: ET.Element) -> None:
+        """Tell kvmlab's guest image its host name, and the order of its NICs where all have a MAC address."""
+        cmdline = domain.find("./os/cmdline")
+        macs = [nic.mac for nic in self.interfaces if nic.mac is not None]
+        if cmdline is not None:
+            known = macs if len(macs) == len(self.interfaces) else []
+            cmdline.text = " ".join([cmdline.text or "", *guest.identity_words(self.name, known)])
 
     def to_xml(
         self,

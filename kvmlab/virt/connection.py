@@ -3,7 +3,7 @@
 import contextlib
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any
 
 import libvirt
 import libvirt_qemu
@@ -88,16 +88,31 @@ def _ignore(_context: object, _error: object) -> None:
     pass
 
 
-def qmp(domain: Any, command: str, **arguments: object) -> Any:
+def qmp(domain: Any, command: str, *, file: IO[bytes] | None = None, **arguments: object) -> Any:
     """Send a QMP command to a domain's QEMU and return its result.
+
+    Parameters
+    ----------
+    domain
+        The ``virDomain``.
+    command
+        QMP's name of the command.
+    file
+        An open file that goes with it, as ``getfd`` takes it.
+    arguments
+        Arguments of the command.
 
     Raises
     ------
     LibvirtError
         If QEMU refuses the command.
     """
-    request = {"execute": command, **({"arguments": arguments} if arguments else {})}
-    reply = json.loads(libvirt_qemu.qemuMonitorCommand(domain, json.dumps(request), 0))
+    request = json.dumps({"execute": command, **({"arguments": arguments} if arguments else {})})
+    if file is None:
+        answer = libvirt_qemu.qemuMonitorCommand(domain, request, 0)
+    else:
+        answer = libvirt_qemu.qemuMonitorCommandWithFiles(domain, request, [file.fileno()], 0)[0]
+    reply = json.loads(answer)
     if "error" in reply:
         raise LibvirtError(f"QEMU refused {command!r} on domain {domain.name()!r}: {reply['error']['desc']}")
     return reply["return"]

@@ -1,7 +1,6 @@
 """A libvirt domain and the guest inside it."""
 
 import contextlib
-import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -126,8 +125,8 @@ class Domain:
         ----------
         instant
             Start from a saved guest and hot-plug the NICs; otherwise boot
-            cold. A domain that boots from a disk, or has a NIC that libvirt
-            cannot plug in (sockets), always boots cold.
+            cold. A domain that boots anything else than kvmlab's guest image,
+            or has a NIC that libvirt cannot plug in (sockets), always boots cold.
         progress
             Told the steps.
 
@@ -144,12 +143,10 @@ class Domain:
         facts = domain_xml.facts(xml)
         with shown(progress, f"guest {self.name}") as steps:
             try:
-                if instant and facts.direct_boot and facts.pluggable:
+                if instant and facts.has_identity_port and facts.pluggable:
                     self._start_instant(xml, steps)
                 else:
                     self._start_cold(facts, steps)
-                if facts.has_agent:
-                    self._wait_for_links()
             except BaseException:
                 # What was started halfway goes; if it runs no more, there is nothing to do.
                 with contextlib.suppress(KvmlabError):
@@ -163,8 +160,7 @@ class Domain:
             self.vir.create()
         if facts.has_agent:
             self._wait_for_agent(BOOT_BOUND_S if facts.direct_boot else DISK_BOOT_BOUND_S)
-        if facts.direct_boot:
-            self._personalise()
+            self._wait_for_links()
 
     def _start_instant(self, xml: str, steps: Progress) -> None:
         found = instant_start.template_for(
@@ -173,16 +169,7 @@ class Domain:
         instant_start.make(found, xml, connection=self._connection, progress=steps)
         steps.step("starting from the saved guest")
         with self._connection.translated(f"start domain {self.name!r}"):
-            vir = instant_start.start(found, xml, connection=self._connection)
-        self._wait_for_agent()
-        self._personalise()
-        steps.step("plugging in its NICs")
-        with self._connection.translated(f"plug NICs into domain {self.name!r}"):
-            instant_start.plug(vir, xml)
-
-    def _personalise(self) -> None:
-        seed, now = os.urandom(32).hex(), f"{time.time():.3f}"
-        self.run(["/usr/lib/kvmlab/personalise", self.name, seed, now])
+            instant_start.start(found, xml, connection=self._connection)
 
     def _wait_for_agent(self, bound_s: float = BOOT_BOUND_S) -> None:
         deadline = time.monotonic() + bound_s

@@ -1,9 +1,12 @@
 """Pure changes to a domain's XML: what an instant start needs."""
 
 import hashlib
+import uuid
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from kvmlab.spec import guest
 
 QEMU_NAMESPACE = "http://libvirt.org/schemas/domain/qemu/1.0"
 ET.register_namespace("qemu", QEMU_NAMESPACE)
@@ -27,7 +30,9 @@ class DomainFacts:
     memory_mib, vcpus
         Size.
     direct_boot
-        Whether libvirt hands it a kernel, so that it can start from a template.
+        Whether libvirt hands it a kernel.
+    has_identity_port
+        Whether it boots kvmlab's guest image, so that it can start from a template.
     console_log
         File that its serial console is logged to; empty if none.
     boot_files
@@ -43,6 +48,7 @@ class DomainFacts:
     memory_mib: int
     vcpus: int
     direct_boot: bool
+    has_identity_port: bool
     console_log: str
     boot_files: tuple[str, ...] = ()
     pluggable: bool = True
@@ -60,6 +66,7 @@ def facts(xml: str) -> DomainFacts:
         memory_mib=int(root.findtext("./memory", "0")) // 1024,
         vcpus=int(root.findtext("./vcpu", "1")),
         direct_boot=root.find("./os/kernel") is not None,
+        has_identity_port=root.find(f"./devices/channel/target[@name='{guest.IDENTITY_PORT}']") is not None,
         console_log="" if log is None else log.get("file", ""),
         boot_files=(
             *(element.text or "" for tag in ("kernel", "initrd") for element in root.iterfind(f"./os/{tag}")),
@@ -93,32 +100,47 @@ def network_macs(xml: str) -> list[tuple[str, str]]:
     return [(s.get("network", ""), m.get("address", "")) for s, m in pairs if s is not None and m is not None]
 
 
-def without_interfaces(xml: str, qemu_args: Sequence[str]) -> str:
-    """Return the XML without NICs and PCI addresses, with further QEMU arguments.
+def clone_xml(xml: str, qemu_args: Sequence[str]) -> str:
+    """Return the XML of a guest that starts from a saved one: without NICs, with further QEMU arguments.
 
-    Without the addresses libvirt places the devices in the same way each time,
-    however many NICs the domain has: a saved state fits only the same places.
+    All other devices keep their PCI addresses: a saved state fits only the same places.
+    A new generation id tells the guest's kernel that it was copied, so that its
+    random numbers are no copies (QEMU, docs/specs/vmgenid).
     """
+    root = _without_interfaces(xml, qemu_args)
+    for element in root.findall("genid"):
+        root.remove(element)
+    genid = ET.Element("genid")
+    genid.text = str(uuid.uuid4())
+    root.insert([element.tag for element in root].index("memory"), genid)
+    return ET.tostring(root, encoding="unicode")
+
+
+def _without_interfaces(xml: str, qemu_args: Sequence[str]) -> ET.Element:
     root = ET.fromstring(xml)
     devices = root.find("./devices")
     if devices is not None:
         for interface in devices.findall("./interface"):
             devices.remove(interface)
         for device in devices:
-            for element in device.findall("./address[@type='pci']") + device.findall("./alias"):
+            for element in device.findall("./alias"):
                 device.remove(element)
     commandline = root.find(f"./{{{QEMU_NAMESPACE}}}commandline")
     if commandline is None:
         commandline = ET.SubElement(root, f"{{{QEMU_NAMESPACE}}}commandline")
     for value in qemu_args:
         ET.SubElement(commandline, f"{{{QEMU_NAMESPACE}}}arg", value=value)
-    return ET.tostring(root, encoding="unicode")
+    return root
 
 
 def template_xml(xml: str, name: str, qemu_args: Sequence[str]) -> str:
     """Return the XML of the template guest for a domain: same devices, no identity."""
-    root = ET.fromstring(without_interfaces(xml, qemu_args))
-    for tag in ("uuid", "title", "description", "metadata"):
+    return clone_xml(_template(xml, name), qemu_args)
+
+
+def _template(xml: str, name: str) -> str:
+    root = _without_interfaces(xml, ())
+    for tag in ("uuid", "title", "description", "metadata", "genid"):
         for element in root.findall(tag):
             root.remove(element)
     for serial in root.findall("./devices/serial") + root.findall("./devices/console"):
@@ -126,7 +148,8 @@ def template_xml(xml: str, name: str, qemu_args: Sequence[str]) -> str:
             serial.remove(log)
     cmdline = root.find("./os/cmdline")
     if cmdline is not None:
-        cmdline.text = f"{cmdline.text or ''} kvmlab.preload=1".strip()
+        words = [word for word in (cmdline.text or "").split() if not word.startswith(guest.IDENTITY_WORDS)]
+        cmdline.text = " ".join([*words, guest.TEMPLATE_WORD])
     title = root.find("name")
     if title is not None:
         title.text = name
@@ -135,4 +158,4 @@ def template_xml(xml: str, name: str, qemu_args: Sequence[str]) -> str:
 
 def devices_digest(xml: str) -> str:
     """Return a digest of all that a saved state depends on in the XML."""
-    return hashlib.sha256(template_xml(xml, "template", ()).encode()).hexdigest()[:16]
+    return hashlib.sha256(_template(xml, "template").encode()).hexdigest()[:16]

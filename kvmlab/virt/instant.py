@@ -1,7 +1,10 @@
 """Start a domain from a template: find or make the template, start, plug in the NICs."""
 
+import contextlib
 import hashlib
-from collections.abc import Iterable
+import os
+import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +12,14 @@ import libvirt
 
 from kvmlab._progress import Progress
 from kvmlab.errors import GuestError
+from kvmlab.spec import guest
 from kvmlab.virt import domain_xml, template
 from kvmlab.virt.connection import Connection
+from kvmlab.virt.port import GuestPort
 from kvmlab.virt.template import Template, TemplateKey
+
+#: Seconds in which a guest must know who it is and see its NICs, on a busy machine, too.
+IDENTITY_BOUND_S = 60.0
 
 
 def template_for(name: str, xml: str, *, templates: Path, connection: Connection) -> Template:
@@ -58,8 +66,11 @@ def make(found: Template, xml: str, *, connection: Connection, progress: Progres
     template.ensure(found, make_xml, connection=connection, progress=progress)
 
 
-def start(found: Template, xml: str, *, connection: Connection) -> Any:
-    """Start the domain from its template, without NICs; return the ``virDomain``.
+def start(found: Template, xml: str, *, connection: Connection) -> None:
+    """Start the domain from its template; return when the guest is itself and sees its NICs.
+
+    It stands still until all is there that makes it another guest than the
+    saved one, and its NICs are plugged in.
 
     Raises
     ------
@@ -67,33 +78,39 @@ def start(found: Template, xml: str, *, connection: Connection) -> Any:
         If libvirt refuses.
     LibvirtError
         If QEMU cannot load the saved state.
+    GuestError
+        If the guest ended, or did not find its NICs in time.
     """
-    clone = domain_xml.without_interfaces(xml, found.clone_args())
+    clone = domain_xml.clone_xml(xml, found.clone_args())
     domain = connection.vir.createXML(clone, libvirt.VIR_DOMAIN_START_PAUSED)
     try:
-        template.load(domain, found)
-        domain.resume()
+        with GuestPort(domain, guest.IDENTITY_PORT) as port:
+            template.load(domain, found)
+            for nic in domain_xml.interfaces(xml):
+                domain.attachDevice(nic)
+            port.send(identity(domain.name(), domain_xml.interface_macs(xml)))
+            domain.resume()
+            said = port.receive(timeout_s=IDENTITY_BOUND_S)
+            if said != "done":
+                raise _unidentified(domain, said)
     except BaseException:
-        domain.destroy()
+        with contextlib.suppress(libvirt.libvirtError):  # it ended already
+            domain.destroy()
         raise
-    return domain
 
 
-def plug(domain: Any, xml: str) -> None:
-    """Plug the NICs of the XML into the running domain.
+def identity(name: str, macs: Sequence[str]) -> str:
+    """Return the line that tells a guest at this moment who it is; each is another one."""
+    return guest.identity_line(name, now=time.time(), seed=os.urandom(32).hex(), macs=macs)
 
-    The guest stands still meanwhile and sees them all at once: so their names
-    in the guest do not depend on which driver was faster.
 
-    Raises
-    ------
-    libvirt.libvirtError
-        If libvirt refuses.
-    """
-    nics = domain_xml.interfaces(xml)
-    if not nics:
-        return
-    domain.suspend()
-    for nic in nics:
-        domain.attachDevice(nic)
-    domain.resume()
+def _unidentified(domain: Any, said: str | None) -> GuestError:
+    if said is not None:
+        return GuestError(domain.name(), f"said {said!r} at its start", hint="build its image again")
+    if not domain.isActive():
+        return GuestError(domain.name(), "ended at its start", hint="look at its console")
+    return GuestError(
+        domain.name(),
+        f"does not see its NICs after {IDENTITY_BOUND_S:g} s",
+        hint="has the guest's kernel a driver for each NIC model? does it start with instant=False?",
+    )

@@ -12,22 +12,31 @@ import fcntl
 import hashlib
 import json
 import os
-import shlex
+import shutil
+import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import libvirt
+
 from kvmlab._progress import Progress
 from kvmlab.errors import BootTimeout, GuestError, LibvirtError
-from kvmlab.virt.agent import Agent
+from kvmlab.spec import guest
 from kvmlab.virt.connection import Connection, qmp
+from kvmlab.virt.port import GuestPort
 
 #: Seconds in which a template must have booted (some 3 s under emulation on a quiet machine).
 BOOT_BOUND_S = 120.0
 #: Seconds in which a saved state must have been read or written.
 STATE_BOUND_S = 60.0
+#: What the folder of a template that is being made has in its name.
+_UNFINISHED = ".unfinished-"
+#: QEMU's name for the file with the device state, while it is open.
+_STATE_FD = "kvmlab-state"
 _IGNORE_SHARED = [{"capability": "x-ignore-shared", "state": True}]
 
 
@@ -133,46 +142,71 @@ def ensure(
     """
     if template.exists():
         return
-    template.path.parent.mkdir(parents=True, exist_ok=True)
+    home = template.path.parent
+    home.mkdir(parents=True, exist_ok=True)
     with _locked(template.path.with_suffix(".lock")):
         if not template.exists():
             progress.step("booting the template guest once")
-            _build(template, make_xml, connection)
+            _discard_unfinished(template)
+            with _building_folder(template) as unfinished:
+                _build(unfinished, make_xml, connection)
+                unfinished.path.rename(template.path)
+
+
+def _discard_unfinished(template: Template) -> None:
+    """Remove what a killed process left; only who holds the lock may."""
+    for left in template.path.parent.glob(f"{template.path.name}{_UNFINISHED}*"):
+        shutil.rmtree(left)
+    if template.path.exists():
+        shutil.rmtree(template.path)
+
+
+@contextlib.contextmanager
+def _building_folder(template: Template) -> Iterator[Template]:
+    """Yield a template in a folder of its own, in which no QEMU of an earlier attempt can still write."""
+    prefix = f"{template.path.name}{_UNFINISHED}"
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=template.path.parent))
+    folder.chmod(0o755)
+    try:
+        yield Template(folder, template.memory_mib)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _build(template: Template, make_xml: Callable[[str, list[str]], str], connection: Connection) -> None:
-    template.path.mkdir(exist_ok=True)
     with template.ram.open("wb") as ram:
         ram.truncate(template.memory_mib << 20)
-    name = f"template-{os.getpid()}"
-    xml = make_xml(name, template.build_args())
+    xml = make_xml(f"template-{os.getpid()}-{threading.get_ident()}", template.build_args())
     with connection.translated("boot the template guest") as vir:
-        domain = vir.createXML(xml, 0)
+        # libvirt ends it when this connection ends: so a killed process leaves no guest.
+        domain = vir.createXML(xml, libvirt.VIR_DOMAIN_START_AUTODESTROY)
         try:
-            _wait_for_agent(Agent(connection, name), domain)
-            _save(domain, template)
+            with GuestPort(domain, guest.IDENTITY_PORT) as port:
+                _wait_until_calm(domain, port)
+                _save(domain, template)
         finally:
             with contextlib.suppress(LibvirtError), connection.translated("end the template guest"):
                 domain.destroy()
 
 
-def _wait_for_agent(agent: Agent, domain: Any) -> None:
-    deadline = time.monotonic() + BOOT_BOUND_S
-    while not agent.answers():
-        if not domain.isActive():
-            raise GuestError(agent.name, "ended while it booted", hint="try `kvmlab image build --force`")
-        if time.monotonic() > deadline:
-            raise BootTimeout("the template guest did not boot", after_s=BOOT_BOUND_S)
-        time.sleep(0.02)
+def _wait_until_calm(domain: Any, port: GuestPort) -> None:
+    """Wait until the guest has booted and nothing in it has work to do."""
+    said = port.receive(timeout_s=BOOT_BOUND_S)
+    if said == "ready":
+        return
+    hint = "build the image again with `kvmlab image build --force`"
+    if said is None and domain.isActive():
+        raise BootTimeout("the template guest did not boot", after_s=BOOT_BOUND_S, hint=hint)
+    raise GuestError(domain.name(), f"said {said!r}" if said else "ended while it booted", hint=hint)
 
 
 def _save(domain: Any, template: Template) -> None:
-    partial = template.path / "state.partial"
     qmp(domain, "stop")
     qmp(domain, "migrate-set-capabilities", capabilities=_IGNORE_SHARED)
-    qmp(domain, "migrate", uri=f"exec:cat > {shlex.quote(str(partial))}")
+    with template.state.open("wb") as state:
+        qmp(domain, "getfd", file=state, fdname=_STATE_FD)
+    qmp(domain, "migrate", uri=f"fd:{_STATE_FD}")
     _wait_for_migration(domain)
-    partial.replace(template.state)
 
 
 def load(domain: Any, template: Template) -> None:
@@ -184,7 +218,9 @@ def load(domain: Any, template: Template) -> None:
         If QEMU cannot read the state.
     """
     qmp(domain, "migrate-set-capabilities", capabilities=_IGNORE_SHARED)
-    qmp(domain, "migrate-incoming", uri=f"exec:cat {shlex.quote(str(template.state))}")
+    with template.state.open("rb") as state:
+        qmp(domain, "getfd", file=state, fdname=_STATE_FD)
+    qmp(domain, "migrate-incoming", uri=f"fd:{_STATE_FD}")
     _wait_for_migration(domain)
 
 

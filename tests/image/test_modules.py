@@ -1,5 +1,6 @@
 """Which kernel modules an image keeps, unpacked, with their index."""
 
+import lzma
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import pytest
 from kvmlab.errors import ImageError
 from kvmlab.image import modules
 from tests.image.small_distribution import MODULES, VERSION, kernel_files
+
+#: The last line of a signed module (Linux, include/linux/module_signature.h).
+SIGNED = b"~Module signature appended~\n"
 
 
 @pytest.fixture
@@ -42,6 +46,18 @@ def test_the_index_has_what_is_left_under_its_new_names(folder: Path) -> None:
     assert "kernel/drivers/block/virtio_blk.ko: kernel/drivers/virtio/virtio.ko\n" in index
     assert ".ko." not in index
     assert "radio" not in index
+
+
+def test_a_module_loses_its_signature_and_nothing_else(folder: Path) -> None:
+    path = next((folder / "lib/modules" / VERSION / "kernel").rglob("virtio_blk.ko*"))
+    plain = path.with_name("virtio_blk.ko")
+    content = plain.read_bytes() if path == plain else lzma.decompress(path.read_bytes())
+    path.unlink()
+    plain.write_bytes(content + bytes(500) + bytes(8) + (500).to_bytes(4, "big") + SIGNED)
+
+    modules.keep_selected(folder, VERSION)
+
+    assert plain.read_bytes() == content
 
 
 def test_a_kernel_without_modules_is_refused(folder: Path) -> None:
