@@ -33,7 +33,6 @@ LAYERS = {
     "jupyter": 6,
     "reach": 7,
     "tracing": 7,
-    
     "cli": 8,
 }
 

@@ -149,7 +149,7 @@ def _dnsmasq(spec: NetworkSpec, reservations: Sequence[Reservation]) -> tuple[st
         first, last = spec.dhcp_range
         argv += [
             f"--dhcp-range={first},{last},{spec.ipv4.netmask}",
-            *("--dhcp-no-override", "--dhcp-authoritative"),
+            *("--dhcp-no-override", "--dhcp-authoritative", "--no-ping"),
             f"--dhcp-lease-max={int(last) - int(first) + 1}",
             f"--dhcp-leasefile=/run/dnsmasq-{spec.name}.leases",
         ]

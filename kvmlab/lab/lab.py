@@ -198,7 +198,7 @@ class Lab:
         """Define a network or a domain in the lab's libvirt; it is inactive at first.
 
         A domain gets MAC addresses that follow from the names of lab and
-        domain, and a fixed address in each network that serves DHCP.
+        domain; dnsmasq chooses an address by the MAC address.
 
         Raises
         ------

@@ -70,8 +70,8 @@ class InterfaceSpec:
     target
         Name of the tap; libvirt's ``vnetN`` by default.
     address
-        IPv4 address to reserve in the network's DHCP; by default one that
-        follows from the names.
+        IPv4 address to reserve in the network's DHCP; by default dnsmasq
+        chooses one, which follows from the MAC address.
     isolated
         Whether its bridge port may not talk to other isolated ports
         (bridge(8), ``isolated on``).

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from kvmlab.errors import SpecError
 from kvmlab.spec import _checks
+from kvmlab.spec._dnsmasq import dnsmasq_options
 from kvmlab.spec.identity import NetworkIdentity
 
 #: libvirt's forward modes that this description covers (formatnetwork, "Connectivity").
@@ -94,7 +95,7 @@ class NetworkSpec:
     Examples
     --------
     >>> print(NetworkSpec(name="blue", subnet="192.168.50.0/24", forward="nat").to_xml())
-    <network>
+    <network xmlns:dnsmasq="http://libvirt.org/schemas/network/dnsmasq/1.0">
       <name>blue</name>
       <forward mode="nat" />
       <bridge name="virbr-blue" stp="off" delay="0" />
@@ -104,6 +105,9 @@ class NetworkSpec:
           <range start="192.168.50.2" end="192.168.50.254" />
         </dhcp>
       </ip>
+      <dnsmasq:options>
+        <dnsmasq:option value="no-ping" />
+      </dnsmasq:options>
     </network>
     """
 
@@ -301,6 +305,8 @@ class NetworkSpec:
         if self.mtu is not None:
             ET.SubElement(network, "mtu", size=str(self.mtu))
         self._add_subnets(network, reservations)
+        if self.dhcp_range is not None:
+            network.append(dnsmasq_options())
         return network
 
     def _add_subnets(self, network: ET.Element, reservations: Sequence[Reservation]) -> None:

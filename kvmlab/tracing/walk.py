@@ -1,39 +1,35 @@
 """Follow one packet through a lab: where it was seen, what was done to it, where it died."""
 
-import base64
 import contextlib
 import json
 import os
-import select
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kvmlab._repr import html_table, text_table
-from kvmlab._run import DEVNULL, PIPE, LocalRunner, Process, Runner, end_group
+from kvmlab._run import DEVNULL, Runner, end_group
 from kvmlab.errors import MeasurementError, SpecError
 from kvmlab.host import world
 from kvmlab.lab import Lab
 from kvmlab.tracing import pcap, rules
+from kvmlab.tracing.capture import (
+    READY_BOUND_S,
+    GuestCapture,
+    HostCapture,
+    captured,
+    captured_in_guest,
+    wait_for_capture,
+    wait_until_quiet,
+)
 from kvmlab.tracing.pcap import Mark, Sighting
 from kvmlab.tracing.rules import RuleHit
 from kvmlab.virt.domain import Domain
 
-#: Seconds in which tcpdump and nft must be ready.
-READY_BOUND_S = 10.0
 #: Seconds for the answer to the packet.
 ANSWER_BOUND_S = 2
-#: Seconds after which a capture that saw nothing new counts as complete.
-_SETTLE_S = 0.3
-#: Bytes kept of each packet. The kernel's buffer of 2 MiB has a place of this
-#: size for each (pcap(3PCAP), immediate mode): with tcpdump's default of 256 KiB
-#: the ninth packet of a burst would be lost.
-_SNAPLEN = 512
-_TCPDUMP = ("tcpdump", "-i", "any", "-n", "-U", "--immediate-mode", "-s", str(_SNAPLEN), "-w")
-_FILTER = "arp or icmp or icmp6 or tcp"
-_GUEST_FILE = "/run/kvmlab-trace.pcap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,15 +148,15 @@ def trace(lab: Lab, source: Domain | Runner, destination: Domain | str, *, port:
     mark = _mark(address, port)
     guests = [end for end in (source, destination) if isinstance(end, Domain)]
     with contextlib.ExitStack() as stack:
-        captures = [stack.enter_context(_captured(getattr(lab, name), name)) for name in world.HOSTS]
-        in_guests = [stack.enter_context(_captured_in_guest(guest)) for guest in guests]
+        captures = [stack.enter_context(captured(getattr(lab, name), name)) for name in world.HOSTS]
+        in_guests = [stack.enter_context(captured_in_guest(guest)) for guest in guests]
         traced = stack.enter_context(_traced(lab, mark, port))
         source.run(_send(address, mark, port), check=False, timeout_s=10.0 * ANSWER_BOUND_S)
         # An answer, or a report of the packet's fate, may still be on its way.
-        _wait_until_quiet([capture.path for capture in captures])
-        everywhere: list[_Capture | _GuestCapture] = [*captures, *in_guests]
+        wait_until_quiet([capture.path for capture in captures])
+        everywhere: list[HostCapture | GuestCapture] = [*captures, *in_guests]
         for each in everywhere:
-            _wait_for_capture(each.runner, each.read)
+            wait_for_capture(each.runner, each.read)
         found = {each.name: each.read() for each in everywhere}
         _wait_for_trace(lab, traced)  # the kernel reports in order: what came before is there, too
         hits = rules.parse(traced.read_text(errors="replace").splitlines())
@@ -183,70 +179,6 @@ def _send(address: str, mark: Mark, port: int | None) -> list[str]:
         *("curl", "--silent", "--max-time", str(ANSWER_BOUND_S), "--local-port", str(mark.port)),
         f"http://{target}:{port}/",
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class _Capture:
-    runner: LocalRunner
-    name: str
-    path: Path
-
-    def read(self) -> bytes:
-        return self.path.read_bytes()
-
-
-@contextlib.contextmanager
-def _captured(host: LocalRunner, name: str) -> Iterator[_Capture]:
-    """Capture on all interfaces of a host meanwhile."""
-    with tempfile.TemporaryDirectory(prefix="kvmlab-trace-") as folder:
-        path = Path(folder, "capture.pcap")
-        with path.open("wb") as target:
-            line = [*_TCPDUMP, "-", "-Z", "root", _FILTER]
-            process = host.popen(line, stdin=DEVNULL, stdout=target, stderr=PIPE)
-        try:
-            _wait_for_words(process, b"listening on", f"tcpdump on {name}")
-            yield _Capture(host, name, path)
-        finally:
-            end_group(process)
-
-
-@dataclass(frozen=True, slots=True)
-class _GuestCapture:
-    guest: Domain
-
-    @property
-    def name(self) -> str:
-        return self.guest.name
-
-    @property
-    def runner(self) -> Runner:
-        return self.guest
-
-    def read(self) -> bytes:
-        return base64.b64decode(self.guest.run(["base64", _GUEST_FILE]).stdout)
-
-
-#: Starts a capture in a guest, and ends when it runs. $1: file, $2: filter, $3: bytes of a packet.
-_START = """\
-tcpdump -i any -n -U --immediate-mode -s "$3" -Z root -w "$1" "$2" 2>/run/kvmlab-trace.log >/dev/null &
-echo $! >/run/kvmlab-trace.pid
-tries=0
-until grep -q 'listening on' /run/kvmlab-trace.log; do
-    [ $tries -lt 200 ] || { cat /run/kvmlab-trace.log >&2; exit 1; }
-    tries=$((tries + 1))
-    sleep 0.05
-done
-"""
-_END = 'kill "$(cat /run/kvmlab-trace.pid)"; rm -f /run/kvmlab-trace.*'
-
-
-@contextlib.contextmanager
-def _captured_in_guest(guest: Domain) -> Iterator[_GuestCapture]:
-    guest.run(["/bin/sh", "-c", _START, "sh", _GUEST_FILE, _FILTER, str(_SNAPLEN)])
-    try:
-        yield _GuestCapture(guest)
-    finally:
-        guest.run(["/bin/sh", "-c", _END])
 
 
 @contextlib.contextmanager
@@ -280,39 +212,6 @@ def _wait_for_trace(lab: Lab, path: Path) -> None:
             raise MeasurementError(
                 f"nft monitor on {lab.host.name} reports nothing after {READY_BOUND_S:g} s"
             )
-
-
-def _wait_for_words(process: Process, words: bytes, what: str) -> None:
-    assert process.stderr is not None  # PIPE
-    deadline = time.monotonic() + READY_BOUND_S
-    said = b""
-    while words not in said:
-        left = max(0.0, deadline - time.monotonic())
-        ready = select.select([process.stderr], [], [], left)[0]
-        new = os.read(process.stderr.fileno(), 4096) if ready else b""
-        said += new
-        if not new:
-            raise MeasurementError(f"{what} did not start: {said.decode(errors='replace').strip()}")
-
-
-def _wait_for_capture(runner: Runner, read: Callable[[], bytes]) -> None:
-    """Wait until a capture has a packet that is sent now: what came before is in it, too."""
-    last = os.urandom(8)
-    deadline = time.monotonic() + READY_BOUND_S
-    while last not in read():
-        line = ["ping", "-n", "-c", "1", "-s", "64", "-W", "1", "-p", (2 * last).hex(), "127.0.0.1"]
-        runner.run(line, check=False)
-        if time.monotonic() > deadline:
-            raise MeasurementError(f"the capture on {runner.name} is not complete after {READY_BOUND_S:g} s")
-
-
-def _wait_until_quiet(paths: Sequence[Path]) -> None:
-    """Wait until no capture grows any more: answers and reports may still be on their way."""
-    deadline = time.monotonic() + READY_BOUND_S
-    before: list[int] = []
-    while (sizes := [path.stat().st_size for path in paths]) != before and time.monotonic() < deadline:
-        before = sizes
-        time.sleep(_SETTLE_S)
 
 
 def _hops(lab: Lab, found: Mapping[str, bytes], mark: Mark, source: str, guests: Sequence[str]) -> list[Hop]:

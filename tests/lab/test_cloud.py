@@ -62,7 +62,7 @@ def booted(request: pytest.FixtureRequest, lab: kl.Lab) -> Iterator[tuple[Domain
 
 
 @pytest.mark.vm
-def test_a_cloud_image_gets_the_name_and_the_address_that_were_asked_for(
+def test_a_cloud_image_gets_the_name_that_was_asked_for_and_an_address(
     booted: tuple[Domain, Path, str], lab: kl.Lab
 ) -> None:
     guest, *_ = booted
@@ -70,7 +70,6 @@ def test_a_cloud_image_gets_the_name_and_the_address_that_were_asked_for(
     (lease,) = [lease for lease in lab.network("blue").leases() if lease.hostname == guest.name]
 
     assert lease.address == f"{guest.address}/24"
-    assert guest.address in [r.address for r in lab.network("blue").reservations()]
 
 
 @pytest.mark.vm

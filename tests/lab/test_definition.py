@@ -121,18 +121,20 @@ def test_bad_input_is_refused_before_a_lab_is_asked(make: object, message: str) 
     assert caught.value.hint
 
 
-def test_an_address_follows_from_the_names_and_is_reserved(lab: kl.Lab) -> None:
-    lab.define(guest("vm1", nic()))
+def test_an_address_that_is_asked_for_is_reserved(lab: kl.Lab) -> None:
+    lab.define(guest("vm1", nic(address="192.168.50.9")))
 
     (reservation,) = lab.network("blue").reservations()
 
-    assert (reservation.name, reservation.mac) == ("vm1", addressing.mac_for("definition", "vm1", 0))
+    assert reservation == Reservation(
+        mac=addressing.mac_for("definition", "vm1", 0), name="vm1", address="192.168.50.9"
+    )
 
 
 def test_a_domain_that_libvirt_refuses_leaves_no_reservation(lab: kl.Lab) -> None:
     before = seen(lab)
     unreadable = replace(BOOT, cmdline="\x01")  # no character of XML
-    broken = kl.DomainSpec(name="vm1", boot=unreadable, interfaces=(nic(),))
+    broken = kl.DomainSpec(name="vm1", boot=unreadable, interfaces=(nic(address="192.168.50.9"),))
 
     with pytest.raises(LibvirtError, match="cannot define domain 'vm1'"):
         lab.define(broken)
@@ -141,9 +143,9 @@ def test_a_domain_that_libvirt_refuses_leaves_no_reservation(lab: kl.Lab) -> Non
 
 
 def test_a_domain_can_be_defined_again_after_it_was_undefined(lab: kl.Lab) -> None:
-    lab.define(guest("vm1", nic())).undefine()
+    lab.define(guest("vm1", nic(address="192.168.50.9"))).undefine()
 
-    lab.define(guest("vm1", nic()))
+    lab.define(guest("vm1", nic(address="192.168.50.9")))
 
     assert [row.name for row in lab.network("blue").reservations()] == ["vm1"]
 
@@ -168,8 +170,8 @@ def test_what_a_learner_reserved_by_hand_stays(lab: kl.Lab) -> None:
     own = Reservation(mac="52:54:00:00:00:99", name="printer", address="192.168.50.99")
     lab.network("blue").reserve(own)
 
-    lab.define(guest("vm1", nic())).undefine()
-    lab.define(guest("vm2", nic()))
+    lab.define(guest("vm1", nic(address="192.168.50.9"))).undefine()
+    lab.define(guest("vm2", nic(address="192.168.50.9")))
 
     assert own in lab.network("blue").reservations()
 
@@ -193,7 +195,7 @@ def test_an_interrupted_definition_leaves_no_reservation(
     )
 
     with pytest.raises(KeyboardInterrupt):
-        lab.define(guest("vm1", nic()))
+        lab.define(guest("vm1", nic(address="192.168.50.9")))
     monkeypatch.undo()
 
     assert seen(lab) == before

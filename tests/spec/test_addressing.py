@@ -12,7 +12,6 @@ from kvmlab.spec.domain import DomainSpec
 from kvmlab.spec.interface import InterfaceSpec
 
 SUBNET = IPv4Network("192.168.50.0/24")
-SMALL = IPv4Network("192.168.50.0/29")
 MAC = "52:54:00:00:00:01"
 
 
@@ -29,28 +28,6 @@ def test_a_mac_address_follows_from_lab_domain_and_index() -> None:
         check_mac(mac)
 
 
-def test_an_address_follows_from_the_mac_address() -> None:
-    first = addressing.address_for(SUBNET, MAC, ())
-
-    assert first == addressing.address_for(SUBNET, MAC, ())
-    assert first != addressing.address_for(SUBNET, "52:54:00:00:00:02", ())
-
-
-def test_every_address_of_a_small_subnet_is_found_and_never_the_hosts() -> None:
-    taken: list[str] = []
-    for _ in range(5):
-        taken.append(addressing.address_for(SMALL, MAC, taken))
-
-    assert sorted(taken) == [f"192.168.50.{n}" for n in range(2, 7)]
-
-
-def test_a_full_subnet_is_refused() -> None:
-    taken = [f"192.168.50.{n}" for n in range(2, 7)]
-
-    with pytest.raises(SpecError, match=r"subnet 192\.168\.50\.0/29 has no free address"):
-        addressing.address_for(SMALL, MAC, taken)
-
-
 def test_a_mac_address_of_another_domain_is_refused_by_both_names() -> None:
     spec = vm1(InterfaceSpec(network="blue", mac=MAC))
 
@@ -62,16 +39,29 @@ def test_other_mac_addresses_are_accepted() -> None:
     addressing.check_macs(vm1(InterfaceSpec(network="blue", mac=MAC)), {"vm2": ["52:54:00:00:00:02"]})
 
 
-def test_reservations_have_the_address_asked_for_and_distinct_names() -> None:
+def test_addresses_that_are_asked_for_are_reserved_under_distinct_names() -> None:
     nic = InterfaceSpec(network="blue", mac=MAC, address="192.168.50.10")
-    spec = vm1(nic, replace(nic, mac="52:54:00:00:00:02", address=None), InterfaceSpec(bridge="br0"))
+    spec = vm1(nic, replace(nic, mac="52:54:00:00:00:02", address="192.168.50.11"))
 
     found = addressing.reservations_for(spec, {"blue": SUBNET}, taken={})
 
-    assert [network for network, _ in found] == ["blue", "blue"]
-    assert found[0][1].address == "192.168.50.10"
-    assert found[1][1].address != "192.168.50.10"
-    assert [reservation.name for _, reservation in found] == ["vm1", "vm1-nic1"]
+    assert [(network, r.name, r.address) for network, r in found] == [
+        ("blue", "vm1", "192.168.50.10"),
+        ("blue", "vm1-nic1", "192.168.50.11"),
+    ]
+
+
+def test_nothing_is_reserved_for_a_nic_that_asks_for_no_address() -> None:
+    spec = vm1(InterfaceSpec(network="blue", mac=MAC), InterfaceSpec(bridge="br0"))
+
+    assert addressing.reservations_for(spec, {"blue": SUBNET}, taken={}) == []
+
+
+def test_an_address_in_a_network_without_dhcp_is_refused() -> None:
+    spec = vm1(InterfaceSpec(network="blue", mac=MAC, address="192.168.50.10"))
+
+    with pytest.raises(SpecError, match="network 'blue' serves no DHCP"):
+        addressing.reservations_for(spec, {}, taken={})
 
 
 def test_a_taken_address_is_refused() -> None:

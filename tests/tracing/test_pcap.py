@@ -35,7 +35,9 @@ def capture(*frames: tuple[int, int, object], linktype: int = 276) -> bytes:
     stream = io.BytesIO()
     writer = dpkt.pcap.Writer(stream, linktype=linktype)
     for number, (index, kind, data) in enumerate(frames):
-        ethertype = dpkt.ethernet.ETH_TYPE_ARP if isinstance(data, dpkt.arp.ARP) else dpkt.ethernet.ETH_TYPE_IP
+        ethertype = (
+            dpkt.ethernet.ETH_TYPE_ARP if isinstance(data, dpkt.arp.ARP) else dpkt.ethernet.ETH_TYPE_IP
+        )
         frame = dpkt.sll2.SLL2(ethtype=ethertype, intindex=index, type=kind, data=bytes(data))  # type: ignore[call-overload]
         writer.writepkt(bytes(frame), ts=float(number))
     return stream.getvalue()

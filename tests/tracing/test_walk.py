@@ -98,7 +98,9 @@ def test_nothing_of_the_trace_is_left(lab: kl.Lab) -> None:
 def test_captures_are_saved_for_wireshark(lab: kl.Lab, tmp_path: Path) -> None:
     files = kl.trace(lab, lab.pc, "192.168.1.10").save(tmp_path / "walk")
 
-    assert [file.name for file in files] == [f"{h}.pcap" for h in ("host", "switch", "router", "pc", "internet")]
+    assert [file.name for file in files] == [
+        f"{h}.pcap" for h in ("host", "switch", "router", "pc", "internet")
+    ]
     for file in files:
         with file.open("rb") as stream:
             assert dpkt.pcap.Reader(stream).datalink() == 276
