@@ -14,9 +14,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import IO, Protocol, TypeAlias
 
 from kvmlab.errors import CommandError, CommandTimeout, ExecutableNotFound
@@ -152,14 +153,12 @@ class LocalRunner:
     ) -> Completed:
         """Run a command to its end; see :meth:`Runner.run`."""
         started = time.monotonic()
-        process = self.popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        try:
-            stdout, stderr = process.communicate(stdin.encode(), timeout=timeout_s)
-        except subprocess.TimeoutExpired as error:
-            message = f"{' '.join(argv)!r} did not end on {self.name}"
-            raise CommandTimeout(message, after_s=timeout_s) from error
-        finally:
-            end_group(process)
+        with _started(lambda: self.popen(argv, stdin=PIPE, stdout=PIPE, stderr=PIPE)) as process:
+            try:
+                stdout, stderr = process.communicate(stdin.encode(), timeout=timeout_s)
+            except subprocess.TimeoutExpired as error:
+                message = f"{' '.join(argv)!r} did not end on {self.name}"
+                raise CommandTimeout(message, after_s=timeout_s) from error
         done = Completed(
             tuple(argv),
             process.returncode,
@@ -171,24 +170,18 @@ class LocalRunner:
 
     def stream(self, argv: Sequence[str], *, timeout_s: float = 3600.0) -> Iterator[str]:
         """Yield lines of standard output as they come; see :meth:`Runner.stream`."""
-        process = self.popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + timeout_s
         lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        reader = threading.Thread(target=_pump, args=(process.stdout, lines), daemon=True)
-        reader.start()
         seen: list[str] = []
-        try:
+        both = subprocess.STDOUT
+        with _started(lambda: self.popen(argv, stdin=DEVNULL, stdout=PIPE, stderr=both)) as process:
+            reader = threading.Thread(target=_pump, args=(process.stdout, lines), daemon=True)
+            process.stdout = None  # the reader's from now on; closing it during a read would wait for that
+            reader.start()
             while (line := _next_line(lines, deadline, argv, timeout_s)) is not None:
                 seen.append(line)
                 yield line
             _wait(process, deadline, argv, timeout_s)
-        finally:
-            _kill_group(process)
-            reader.join(timeout=1)
-            if (
-                not reader.is_alive()
-            ):  # else a process of another group has the pipe open; it is closed with that
-                _close_streams(process)
         if process.returncode != 0:
             raise CommandError(tuple(argv), process.returncode, "\n".join(seen[-20:]), "")
 
@@ -232,9 +225,40 @@ class LocalRunner:
         )
 
 
-def _pump(stream: IO[bytes] | None, lines: "queue.SimpleQueue[str | None]") -> None:
-    for line in stream or ():
-        lines.put(line.decode(errors="replace").rstrip("\n"))
+@contextlib.contextmanager
+def _started(start: Callable[[], Process]) -> Iterator[Process]:
+    """Start a command, and kill what is left of its process group at the end."""
+    process: Process | None = None
+    try:
+        with _interrupt_held():
+            process = start()
+        yield process
+    finally:
+        if process is not None:
+            end_group(process)
+
+
+@contextlib.contextmanager
+def _interrupt_held() -> Iterator[None]:
+    """Hold Ctrl-C back until a command is started and can be ended; then let it have its way."""
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield
+        return
+    came: list[tuple[int, FrameType | None]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: came.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if came:
+        handler(*came[0])
+
+
+def _pump(stream: IO[bytes], lines: "queue.SimpleQueue[str | None]") -> None:
+    with stream:
+        for line in stream:
+            lines.put(line.decode(errors="replace").rstrip("\n"))
     lines.put(None)
 
 
@@ -257,20 +281,12 @@ def _wait(process: "subprocess.Popen[bytes]", deadline: float, argv: Sequence[st
 
 def end_group(process: "subprocess.Popen[bytes]") -> None:
     """Kill what is left of a command's process group and reap the command."""
-    _kill_group(process)
-    _close_streams(process)
-
-
-def _kill_group(process: "subprocess.Popen[bytes]") -> None:
     # Not poll(): the command may have ended before its children, and as long
     # as it is not reaped no other group can have its number.
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-def _close_streams(process: "subprocess.Popen[bytes]") -> None:
     for stream in (process.stdin, process.stdout, process.stderr):
         if stream is not None:
             with contextlib.suppress(OSError):
