@@ -18,7 +18,7 @@ from typing import Any
 
 from kvmlab._progress import Progress
 from kvmlab._run import DEVNULL, PIPE, LocalRunner, require
-from kvmlab.errors import HostError, LabError, NamespaceError
+from kvmlab.errors import HostError, KvmlabError, LabError, NamespaceError
 from kvmlab.host import client, directory, mounts
 from kvmlab.host.environment import lab_environment
 
@@ -77,10 +77,18 @@ def start(lab_dir: Path, cache: Path, progress: Progress) -> None:
     """
     require(*PROGRAMS, f"qemu-system-{os.uname().machine}")
     _check_paths(lab_dir, cache)
-    with directory.made(lab_dir, end_bound_s=END_BOUND_S) as lock:
-        progress.step("preparing its directory")
-        mounts.prepare_files(lab_dir, cache)
-        _launch(lab_dir, lock, progress)
+    try:
+        with directory.made(lab_dir, end_bound_s=END_BOUND_S) as lock:
+            progress.step("preparing its directory")
+            mounts.prepare_files(lab_dir, cache)
+            _launch(lab_dir, lock, progress)
+    except KvmlabError:  # some are an OSError, too
+        raise
+    except OSError as error:
+        raise HostError(
+            f"lab {lab_dir.name!r} did not start: {error}",
+            hint=f"is the disk full? see `df {lab_dir.parent}`",
+        ) from error
 
 
 def _check_paths(lab_dir: Path, cache: Path) -> None:

@@ -113,6 +113,17 @@ def test_a_world_that_cannot_be_built_names_the_step() -> None:
     assert "did not start: the kernel refused the firewall rules of the router: refused" in said
 
 
+@pytest.mark.parametrize("size", ["8k", "40k"])
+def test_a_full_disk_is_named(size: str) -> None:
+    said = attempt(MOUNTING, f"mount -t tmpfs -o size={size} tmpfs {STATE_DIR}")
+
+    kind, message, hint = said.splitlines()
+    assert kind == "HostError"
+    assert "lab 'refused'" in message
+    assert "No space left on device" in message
+    assert "df " in hint or "KVMLAB_STATE_DIR" in hint
+
+
 @pytest.mark.parametrize("kind", ["net", "pid", "mnt", "uts", "ipc"])
 def test_a_kernel_that_refuses_namespaces_to_root_is_quoted(kind: str) -> None:
     said = attempt(AS_ROOT_OF_ITS_OWN, f"echo 0 >/proc/sys/user/max_{kind}_namespaces")
