@@ -192,7 +192,7 @@ def compare(before: Topology, after: Topology) -> Table[Change]:
     >>> compare(one, two)
     change   item  field  before  after
     changed  a     state  up      down
-    added    b
+    added    b     -      -       -
     """
     return Table([*_changes(before.nodes, after.nodes), *_changes(before.edges, after.edges)])
 

@@ -26,6 +26,9 @@ ROOT = Path(__file__).parent.parent
 #: that a run (of `make test`, of CI) makes, broken by a skip.
 REQUIRED = frozenset(os.environ.get("KVMLAB_REQUIRE", "").split())
 
+#: Markers that say what a test needs of the machine.
+CAPABILITIES = frozenset({"host", "vm", "notebook", "browser", "root"})
+
 
 @functools.cache
 def lacks(marker: str) -> str:
@@ -76,9 +79,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    """Turn a skip into a failure where the run promised not to skip."""
+    """Turn a skip into a failure where the run promised not to skip.
+
+    What needs real root as well as a lab was not promised by a run that promises labs only.
+    """
     report = yield
-    promised = sorted(REQUIRED.intersection(marker.name for marker in item.iter_markers()))
+    needs = {marker.name for marker in item.iter_markers()} & CAPABILITIES
+    promised = sorted(needs) if needs <= REQUIRED else []
     if report.skipped and promised and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"KVMLAB_REQUIRE promises {' and '.join(promised)}, but: {report.longrepr[2]}"

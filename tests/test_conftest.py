@@ -42,6 +42,15 @@ def test_a_promised_skip_is_a_failure(tmp_path: Path, require: str, status: int)
     assert ("KVMLAB_REQUIRE promises host" in done.stdout) is (status == 1)
 
 
+@pytest.mark.parametrize(("require", "status"), [("host", 0), ("host root", 1)])
+def test_a_test_that_needs_more_than_was_promised_may_be_skipped(
+    tmp_path: Path, require: str, status: int
+) -> None:
+    source = SKIPPED.replace("@pytest.mark.host", "@pytest.mark.host\n@pytest.mark.root")
+
+    assert run(tmp_path, source, require=require).returncode == status
+
+
 def test_a_process_that_a_test_leaves_is_found(tmp_path: Path) -> None:
     source = """
 import subprocess

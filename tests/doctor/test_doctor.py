@@ -134,7 +134,7 @@ def test_in_a_chroot_the_kernel_refuses_and_the_chroot_is_named(tmp_path: Path) 
             elif [ -d "$entry" ]; then mkdir -p "$root$entry"; mount --rbind "$entry" "$root$entry"
             fi
         done
-        exec chroot "$root" "$@"
+        exec /usr/sbin/chroot "$root" "$@"
     """
 
     found = examined(AS_MYSELF, script, str(tmp_path))

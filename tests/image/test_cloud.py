@@ -58,7 +58,7 @@ def test_the_disk_has_the_label_that_cloud_init_looks_for(tmp_path: Path) -> Non
 
     cloud.make_seed(tmp_path / "seed.img", files)
 
-    line = ["blkid", "-p", "-s", "LABEL", "-s", "TYPE", "-o", "export", str(tmp_path / "seed.img")]
+    line = ["/usr/sbin/blkid", "-p", "-s", "LABEL", "-s", "TYPE", "-o", "export", str(tmp_path / "seed.img")]
     said = subprocess.run(line, capture_output=True, text=True, check=True).stdout.splitlines()
     assert {"LABEL=cidata", "TYPE=vfat"} <= set(said)
     assert all(text.encode() in (tmp_path / "seed.img").read_bytes() for text in files.values())
