@@ -94,7 +94,7 @@ class Listener:
         self.frames: list[str] = []
         self._stop, self._end = socket.socketpair()
         self._sockets = [*self._servers(), self._packets()]
-        self._thread = threading.Thread(target=self._listen)
+        self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
 
     def _servers(self) -> Iterator[socket.socket]:
