@@ -39,12 +39,15 @@ class Mark:
     address
         Whom it is for: where nobody knows the MAC address, only the question
         for it (ARP, RFC 826) is sent.
+    asker
+        Whose question that is; empty for anybody's.
     """
 
     protocol: str
     payload: bytes = b""
     port: int = 0
     address: str = ""
+    asker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,7 @@ def _found(reader: Any, links: Mapping[int, str], mark: Mark) -> Iterator[Sighti
 
 def _asked(packet: Any, mark: Mark) -> str:
     is_question = packet.op == dpkt.arp.ARP_OP_REQUEST and _address(packet.tpa) == mark.address
-    return ARP_QUESTION if is_question else ""
+    return ARP_QUESTION if is_question and mark.asker in ("", _address(packet.spa)) else ""
 
 
 def _what(packet: Any, data: bytes, mark: Mark) -> str:

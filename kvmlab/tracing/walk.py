@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kvmlab._repr import html_table, text_table
+from kvmlab._repr import Table, html_table, text_table
 from kvmlab._run import DEVNULL, Runner, end_group
 from kvmlab.errors import MeasurementError, SpecError
 from kvmlab.host import world
@@ -77,7 +77,7 @@ class Walk:
     source: str
     destination: str
     hops: tuple[Hop, ...]
-    rules: tuple[RuleHit, ...]
+    rules: Table[RuleHit]
     captures: Mapping[str, bytes]
 
     @property
@@ -145,7 +145,7 @@ def trace(lab: Lab, source: Domain | Runner, destination: Domain | str, *, port:
     address = destination if isinstance(destination, str) else destination.address
     if not address:
         raise SpecError("the destination has no address", hint="see wait_until_ready()")
-    mark = _mark(address, port)
+    mark = _mark(address, port, asker=source.address if isinstance(source, Domain) else "")
     guests = [end for end in (source, destination) if isinstance(end, Domain)]
     with contextlib.ExitStack() as stack:
         captures = [stack.enter_context(captured(getattr(lab, name), name)) for name in world.HOSTS]
@@ -161,13 +161,14 @@ def trace(lab: Lab, source: Domain | Runner, destination: Domain | str, *, port:
         _wait_for_trace(lab, traced)  # the kernel reports in order: what came before is there, too
         hits = rules.parse(traced.read_text(errors="replace").splitlines())
     hops = _hops(lab, found, mark, source.name, [guest.name for guest in guests])
-    return Walk(source.name, address, tuple(hops), tuple(hits), found)
+    return Walk(source.name, address, tuple(hops), Table(hits), found)
 
 
-def _mark(address: str, port: int | None) -> Mark:
+def _mark(address: str, port: int | None, *, asker: str) -> Mark:
     if port is None:
-        return Mark("icmp", payload=os.urandom(8), address=address)
-    return Mark("tcp", port=40000 + int.from_bytes(os.urandom(2), "big") % 20000, address=address)
+        return Mark("icmp", payload=os.urandom(8), address=address, asker=asker)
+    sport = 40000 + int.from_bytes(os.urandom(2), "big") % 20000
+    return Mark("tcp", port=sport, address=address, asker=asker)
 
 
 def _send(address: str, mark: Mark, port: int | None) -> list[str]:

@@ -2,6 +2,7 @@
 
 import io
 import socket
+from dataclasses import replace
 
 import dpkt
 import pytest
@@ -83,6 +84,12 @@ def test_a_question_for_the_targets_mac_address_is_seen() -> None:
     found = sightings(capture((5, 1, asked), (5, 1, other)), LINKS, MARK)
 
     assert [(sighting.what, sighting.destination) for sighting in found] == [(ARP_QUESTION, PC)]
+
+
+def test_the_question_of_another_guest_is_left_out() -> None:
+    asked = dpkt.arp.ARP(op=dpkt.arp.ARP_OP_REQUEST, spa=packed("192.168.50.6"), tpa=packed(PC))
+
+    assert sightings(capture((5, 1, asked)), LINKS, replace(MARK, asker=GUEST)) == []
 
 
 def test_a_link_that_is_gone_is_named_by_its_index() -> None:
