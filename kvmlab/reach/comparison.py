@@ -50,7 +50,7 @@ def compare_modes(modes: Sequence[str] = tuple(MODES), *, progress: Progress | N
 
 
 def _in_own_lab(mode: str) -> Matrix:
-    with Lab.start(f"reach-{mode}", progress=Silent()) as lab:
+    with Lab.start(f"reach-{mode}", replace=True, progress=Silent()) as lab:
         return set_up_and_probe(lab, mode)
 
 
