@@ -37,6 +37,8 @@ def station(
         assert in_time(lambda: is_forwarding(lab, f"v-{name}"))
         yield own
     finally:
+        # first the cable, which would go some time after its namespace
+        lab.host.run(["ip", "link", "delete", "dev", f"v-{name}"], check=False)
         lab.host.run(["ip", "netns", "delete", name])
 
 
