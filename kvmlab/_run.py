@@ -230,7 +230,7 @@ def _started(start: Callable[[], Process]) -> Iterator[Process]:
     """Start a command, and kill what is left of its process group at the end."""
     process: Process | None = None
     try:
-        with _interrupt_held():
+        with interrupt_held():
             process = start()
         yield process
     finally:
@@ -239,7 +239,7 @@ def _started(start: Callable[[], Process]) -> Iterator[Process]:
 
 
 @contextlib.contextmanager
-def _interrupt_held() -> Iterator[None]:
+def interrupt_held() -> Iterator[None]:
     """Hold Ctrl-C back until a command is started and can be ended; then let it have its way."""
     handler = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(handler):

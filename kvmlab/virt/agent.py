@@ -6,14 +6,17 @@ only at the end, so long commands write to a file that is read meanwhile.
 """
 
 import base64
+import contextlib
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import libvirt
 
-from kvmlab._run import Completed
-from kvmlab.errors import CommandTimeout, GuestError
+from kvmlab._run import Completed, interrupt_held
+from kvmlab.errors import CommandTimeout, GuestError, KvmlabError
+from kvmlab.virt import condition
 from kvmlab.virt.connection import Connection, agent_command
 
 #: Seconds that the agent may take for one of its own short answers.
@@ -23,6 +26,17 @@ AGENT_BOUND_S = 10
 #: and under emulation each look takes 2 ms of it, so a long command is looked
 #: at rarely: 15 times in 3 s, which is 1 % of a measurement.
 POLL_FIRST_S, POLL_MOST_S, POLL_GROWTH = 0.004, 0.5, 1.6
+
+#: Shell text: runs the command that follows the name of a file, with its output appended to that.
+_INTO_FILE = 'out=$1; shift; exec "$@" >>"$out" 2>&1'
+#: Shell text: kills a process and all below it. Each stands still first, so that it starts no more.
+_KILL_TREE = """\
+kill_tree() {
+    kill -STOP "$1" || return
+    for child in $(pgrep -P "$1"); do kill_tree "$child"; done
+    kill -KILL "$1"
+}
+kill_tree "$1" """
 
 
 class Agent:
@@ -58,8 +72,8 @@ class Agent:
                 raise self._explained(error, domain, command) from error
 
     def _explained(self, error: libvirt.libvirtError, domain: Any, command: str) -> GuestError:
-        if not domain.isActive():
-            return GuestError(self.name, "is not running", hint="start it")
+        if trouble := condition.trouble(domain):
+            return trouble
         if error.get_error_code() == libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED:
             return GuestError(
                 self.name,
@@ -98,12 +112,8 @@ class Agent:
             If the guest does not answer or has no such program.
         """
         started = time.monotonic()
-        pid = self._start(argv, stdin)
-        try:
+        with self._started(argv, stdin) as pid:
             status = self._wait(pid, argv, started + timeout_s, timeout_s)
-        except BaseException:
-            self._kill(pid)
-            raise
         return _completed(argv, status, time.monotonic() - started)
 
     def stream(self, argv: Sequence[str], *, timeout_s: float) -> Iterator[str]:
@@ -115,30 +125,42 @@ class Agent:
             If it ends with a status other than 0.
         CommandTimeout
             If it runs longer than ``timeout_s`` seconds; it is killed first.
+        GuestError
+            If the guest does not answer or has no such program.
         """
         started = time.monotonic()
-        made = self.run(["mktemp", "/run/stream.XXXXXX"], timeout_s=AGENT_BOUND_S, stdin="").check()
-        path = made.stdout.strip()
-        pid = self._start(["/bin/sh", "-c", 'out=$1; shift; exec "$@" >"$out" 2>&1', "sh", path, *argv], "")
-        handle = self.command("guest-file-open", path=path, mode="r")
+        path = f"/run/stream-{uuid.uuid4().hex}"
+        handle = self.command("guest-file-open", path=path, mode="w+")
         text = _Lines()
         try:
-            for delay in _delays():
-                status = self.command("guest-exec-status", pid=pid)
-                yield from text.take(self._read(handle))
-                if status["exited"]:
-                    break
-                if time.monotonic() - started > timeout_s:
-                    raise CommandTimeout(f"{' '.join(argv)!r} did not end in {self.name}", after_s=timeout_s)
-                time.sleep(delay)
+            with self._started(["/bin/sh", "-c", _INTO_FILE, "sh", path, *argv], "") as pid:
+                for delay in _delays():
+                    status = self.command("guest-exec-status", pid=pid)
+                    yield from text.take(self._read(handle))
+                    if status["exited"]:
+                        break
+                    if time.monotonic() - started > timeout_s:
+                        raise self._timeout(argv, timeout_s)
+                    time.sleep(delay)
             yield from text.rest()
             _completed(argv, {**status, "out-data": ""}, time.monotonic() - started, text.all()).check()
-        except BaseException:
-            self._kill(pid)
-            raise
         finally:
-            self.command("guest-file-close", handle=handle)
-            self.run(["rm", "-f", path], timeout_s=AGENT_BOUND_S, stdin="")
+            with contextlib.suppress(KvmlabError):  # of a guest that is gone nothing is left
+                self.command("guest-file-close", handle=handle)
+                self._start(["/bin/rm", "-f", path], "")
+
+    @contextlib.contextmanager
+    def _started(self, argv: Sequence[str], stdin: str) -> Iterator[int]:
+        """Start a command; if the block is left by an error or an interrupt, kill it."""
+        pid = 0
+        try:
+            with interrupt_held():
+                pid = self._start(argv, stdin)
+            yield pid
+        except BaseException:
+            if pid:
+                self._kill(pid)
+            raise
 
     def _start(self, argv: Sequence[str], stdin: str) -> int:
         extra = {"input-data": base64.b64encode(stdin.encode()).decode()} if stdin else {}
@@ -158,15 +180,17 @@ class Agent:
             if time.monotonic() > deadline:
                 break
             time.sleep(delay)
-        raise CommandTimeout(f"{' '.join(argv)!r} did not end in guest {self.name!r}", after_s=timeout_s)
+        raise self._timeout(argv, timeout_s)
+
+    def _timeout(self, argv: Sequence[str], timeout_s: float) -> CommandTimeout:
+        return CommandTimeout(f"{' '.join(argv)!r} did not end in guest {self.name!r}", after_s=timeout_s)
 
     def _kill(self, pid: int) -> None:
-        """Kill a command and its children; a guest that is gone needs none."""
-        kill = ["/bin/sh", "-c", 'pkill -KILL -P "$1"; kill -KILL "$1"', "sh", str(pid)]
-        try:
-            self._start(kill, "")
-        except GuestError:
-            return
+        """Kill a command and all that it started, and wait until they are gone."""
+        argv = ["/bin/sh", "-c", _KILL_TREE, "sh", str(pid)]
+        with contextlib.suppress(KvmlabError):  # of a guest that is gone nothing is left
+            killer = self._start(argv, "")
+            self._wait(killer, argv, time.monotonic() + AGENT_BOUND_S, AGENT_BOUND_S)
 
     def _read(self, handle: int) -> bytes:
         data = b""

@@ -14,7 +14,7 @@ from kvmlab._repr import Table
 from kvmlab._run import Completed
 from kvmlab.errors import BootTimeout, CommandTimeout, GuestError, KvmlabError, Timeout
 from kvmlab.topology import GuestNic
-from kvmlab.virt import domain_xml, guest_nics, inventory
+from kvmlab.virt import condition, domain_xml, guest_nics, inventory
 from kvmlab.virt import instant as instant_start
 from kvmlab.virt.agent import Agent
 from kvmlab.virt.connection import Connection
@@ -28,17 +28,6 @@ BOOT_BOUND_S, DISK_BOOT_BOUND_S = 300.0, 900.0
 READY_BOUND_S = 30.0
 #: Seconds in which a hot-plugged NIC must be seen by the guest.
 HOTPLUG_BOUND_S = 30.0
-
-_STATES = {
-    libvirt.VIR_DOMAIN_NOSTATE: "no state",
-    libvirt.VIR_DOMAIN_RUNNING: "running",
-    libvirt.VIR_DOMAIN_BLOCKED: "idle",
-    libvirt.VIR_DOMAIN_PAUSED: "paused",
-    libvirt.VIR_DOMAIN_SHUTDOWN: "in shutdown",
-    libvirt.VIR_DOMAIN_SHUTOFF: "shut off",
-    libvirt.VIR_DOMAIN_CRASHED: "crashed",
-    libvirt.VIR_DOMAIN_PMSUSPENDED: "pmsuspended",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +86,7 @@ class Domain:
     def state(self) -> str:
         """Its state in libvirt's words; same as ``virsh domstate NAME``."""
         with self._connection.translated(f"look at domain {self.name!r}"):
-            return _STATES.get(self.vir.state()[0], "unknown")
+            return condition.state(self.vir)
 
     @property
     def is_active(self) -> bool:
@@ -139,7 +128,9 @@ class Domain:
             If the guest does not answer in time; it is destroyed first.
         """
         if self.is_active:
-            raise GuestError(self.name, "runs already", hint="destroy() or shutdown() it first")
+            state = self.state
+            how = "runs already" if state == "running" else f"is {state}"
+            raise GuestError(self.name, how, hint="destroy() it first")
         xml = self.xml(inactive=True)
         facts = domain_xml.facts(xml)
         with shown(progress, f"guest {self.name}") as steps:
@@ -274,9 +265,9 @@ class Domain:
         return leased(self._connection, self.xml())
 
     def _check_runs(self) -> None:
-        state = self.state
-        if state not in ("running", "paused"):
-            raise GuestError(self.name, f"is {state}", console_tail=self.console_tail())
+        with self._connection.translated(f"look at domain {self.name!r}"):
+            if trouble := condition.trouble(self.vir):
+                raise trouble
 
     @property
     def address(self) -> str:
@@ -303,7 +294,10 @@ class Domain:
         ------
         Timeout
             If it still runs after ``timeout_s`` seconds.
+        GuestError
+            If it does not run, or crashed.
         """
+        self._check_runs()
         with self._connection.translated(f"shut down domain {self.name!r}"):
             self.vir.shutdown()
         deadline = time.monotonic() + timeout_s
@@ -329,9 +323,9 @@ class Domain:
         for network, reservation in inventory.reservations_of(self._connection, macs):
             Network(self._connection, network).release(reservation)
 
-    def console_tail(self, *, lines: int = 12) -> str:
-        """Return the last lines that its serial console printed; empty without a log."""
-        log = domain_xml.facts(self.xml()).console_log
-        if not log or not Path(log).exists():
-            return ""
-        return "\n".join(Path(log).read_text(errors="replace").splitlines()[-lines:])
+    def console_tail(self, *, lines: int = condition.TAIL_LINES) -> str:
+        """Return the last lines that its serial console printed; empty without a log.
+
+        Of a kernel that panicked it is the lines from there on.
+        """
+        return condition.console_tail(self.xml(), lines=lines)

@@ -13,7 +13,7 @@ import libvirt
 from kvmlab._progress import Progress
 from kvmlab.errors import GuestError
 from kvmlab.spec import guest
-from kvmlab.virt import domain_xml, template
+from kvmlab.virt import condition, domain_xml, template
 from kvmlab.virt.connection import Connection
 from kvmlab.virt.port import GuestPort
 from kvmlab.virt.template import Template, TemplateKey
@@ -107,10 +107,9 @@ def identity(name: str, macs: Sequence[str]) -> str:
 def _unidentified(domain: Any, said: str | None) -> GuestError:
     if said is not None:
         return GuestError(domain.name(), f"said {said!r} at its start", hint="build its image again")
-    if not domain.isActive():
-        return GuestError(domain.name(), "ended at its start", hint="look at its console")
-    return GuestError(
+    return condition.trouble(domain) or GuestError(
         domain.name(),
         f"does not see its NICs after {IDENTITY_BOUND_S:g} s",
+        console_tail=condition.console_tail(domain.XMLDesc()),
         hint="has the guest's kernel a driver for each NIC model? does it start with instant=False?",
     )
