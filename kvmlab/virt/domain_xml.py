@@ -63,7 +63,7 @@ def facts(xml: str) -> DomainFacts:
     return DomainFacts(
         accelerator="kvm" if root.get("type") == "kvm" else "tcg",
         machine="" if os_type is None else os_type.get("machine", ""),
-        memory_mib=int(root.findtext("./memory", "0")) // 1024,
+        memory_mib=_memory_mib(root),
         vcpus=int(root.findtext("./vcpu", "1")),
         direct_boot=root.find("./os/kernel") is not None,
         has_identity_port=root.find(f"./devices/channel/target[@name='{guest.IDENTITY_PORT}']") is not None,
@@ -75,6 +75,14 @@ def facts(xml: str) -> DomainFacts:
         pluggable=not any(i.get("type") in _NOT_PLUGGABLE for i in root.iterfind("./devices/interface")),
         has_agent=root.find("./devices/channel/target[@name='org.qemu.guest_agent.0']") is not None,
     )
+
+
+def _memory_mib(root: ET.Element) -> int:
+    """Read the size of the memory: libvirt writes KiB, our own descriptions MiB."""
+    memory = root.find("./memory")
+    if memory is None:
+        return 0
+    return int(memory.text or "0") // (1 if memory.get("unit") == "MiB" else 1024)
 
 
 def interfaces(xml: str) -> list[str]:

@@ -24,7 +24,7 @@ from typing import Any
 import libvirt
 
 from kvmlab._progress import Progress
-from kvmlab.errors import BootTimeout, GuestError, LibvirtError
+from kvmlab.errors import BootTimeout, GuestError, ImageError, LibvirtError
 from kvmlab.spec import guest
 from kvmlab.virt.connection import Connection, qmp
 from kvmlab.virt.port import GuestPort
@@ -137,6 +137,8 @@ def ensure(
     ------
     BootTimeout
         If the guest does not boot in time.
+    ImageError
+        If there is no room for it.
     LibvirtError
         If libvirt or QEMU refuse.
     """
@@ -146,8 +148,9 @@ def ensure(
     home.mkdir(parents=True, exist_ok=True)
     with _locked(template.path.with_suffix(".lock")):
         if not template.exists():
-            progress.step("booting the template guest once")
             _discard_unfinished(template)
+            _check_room(template)
+            progress.step("booting the template guest once")
             with _building_folder(template) as unfinished:
                 _build(unfinished, make_xml, connection)
                 unfinished.path.rename(template.path)
@@ -159,6 +162,17 @@ def _discard_unfinished(template: Template) -> None:
         shutil.rmtree(left)
     if template.path.exists():
         shutil.rmtree(template.path)
+
+
+def _check_room(template: Template) -> None:
+    """Refuse to begin on a disk that is too small: a guest whose memory cannot grow dies without a word."""
+    home = template.path.parent
+    free_mib = shutil.disk_usage(home).free >> 20
+    if free_mib < template.memory_mib:
+        raise ImageError(
+            f"a saved guest needs {template.memory_mib} MiB in {home}, where {free_mib} MiB are free",
+            hint="free some, set KVMLAB_CACHE_DIR to a folder on another disk, or start with instant=False",
+        )
 
 
 @contextlib.contextmanager
@@ -217,22 +231,29 @@ def load(domain: Any, template: Template) -> None:
     LibvirtError
         If QEMU cannot read the state.
     """
-    qmp(domain, "migrate-set-capabilities", capabilities=_IGNORE_SHARED)
-    with template.state.open("rb") as state:
-        qmp(domain, "getfd", file=state, fdname=_STATE_FD)
-    qmp(domain, "migrate-incoming", uri=f"fd:{_STATE_FD}")
-    _wait_for_migration(domain)
+    try:
+        qmp(domain, "migrate-set-capabilities", capabilities=_IGNORE_SHARED)
+        with template.state.open("rb") as state:
+            qmp(domain, "getfd", file=state, fdname=_STATE_FD)
+        qmp(domain, "migrate-incoming", uri=f"fd:{_STATE_FD}")
+        _wait_for_migration(domain)
+    except libvirt.libvirtError as error:  # QEMU ends at a state that it cannot read
+        raise _unreadable(domain, str(error)) from error
 
 
 def _wait_for_migration(domain: Any) -> None:
     deadline = time.monotonic() + STATE_BOUND_S
     while (status := qmp(domain, "query-migrate").get("status", "none")) != "completed":
         if status == "failed" or time.monotonic() > deadline:
-            raise LibvirtError(
-                f"the saved guest could not be loaded or stored on domain {domain.name()!r} ({status})",
-                hint="start with instant=False, or first run `kvmlab image remove --templates`",
-            )
+            raise _unreadable(domain, status)
         time.sleep(0.005)
+
+
+def _unreadable(domain: Any, said: str) -> LibvirtError:
+    return LibvirtError(
+        f"the saved guest could not be loaded or stored on domain {domain.name()!r}: {said}",
+        hint="start with instant=False, or first run `kvmlab image remove --templates`",
+    )
 
 
 @contextlib.contextmanager
