@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import libvirt
 import pytest
 
 import kvmlab as kl
@@ -73,7 +74,9 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def names_of_running(lab: kl.Lab) -> set[str]:
-    return {domain.name() for domain in lab.vir.listAllDomains() if domain.isActive()}
+    # in one call: a transient domain may be gone before it could be asked
+    active = lab.vir.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)
+    return {domain.name() for domain in active}
 
 
 def folders(home: Path) -> list[str]:
