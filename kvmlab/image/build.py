@@ -222,6 +222,7 @@ class _Build:
         content = store.content_digest(files)
         now = dt.datetime.now(dt.UTC)
         manifest = {
+            "format": recipe.FORMAT,
             "distribution": self._distribution.name,
             "architecture": self._arch.machine,
             "kernel_version": version,

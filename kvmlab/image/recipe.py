@@ -16,8 +16,9 @@ from typing import Literal
 
 from kvmlab.errors import ImageError
 
-#: Raised by hand when code that shapes an image changes what it makes.
-FORMAT = 3
+#: Raised by hand when code that shapes an image changes what it makes, or when guests must be
+#: able to do something new: an image of another format is not booted.
+FORMAT = 4
 
 #: Files that are added to every image: ``root`` to the root file system,
 #: ``initrd`` to the first boot stage. The firmware of the Intel 82551, which no
@@ -224,8 +225,9 @@ INITRD_MODULES = ("virtio_pci", "virtio_blk", "squashfs", "overlay")
 #: Commands of the first boot stage, all of them busybox.
 INITRD_COMMANDS = ("insmod", "mkdir", "mount", "poweroff", "sleep", "switch_root")
 
-#: Names that the packages' installation scripts would have linked (update-alternatives(1)).
+#: Links, most of which the packages' installation scripts would have made (update-alternatives(1)).
 LINKS: Mapping[str, str] = {
+    "etc/resolv.conf": "/run/resolv.conf",
     "usr/bin/awk": "mawk",
     "usr/bin/nc": "ncat",
     "usr/bin/pager": "less",

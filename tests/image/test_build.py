@@ -106,6 +106,18 @@ def test_another_recipe_is_built_beside_the_old_image(
     assert images.find_image() == new
 
 
+def test_an_image_of_another_version_is_not_taken_unless_it_is_named(
+    old: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recipe, "FORMAT", recipe.FORMAT + 1)
+
+    with pytest.raises(ImageError, match=f"'{old.name}' was made by another version") as caught:
+        images.find_image()
+
+    assert "kvmlab image build" in caught.value.hint
+    assert images.find_image(old.name) == old
+
+
 def test_a_build_that_is_forced_takes_the_place_of_the_old_image(
     cache: Path, old: Image, small_sources: str
 ) -> None:
