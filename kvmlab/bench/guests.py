@@ -21,7 +21,7 @@ FROM_TEMPLATE = FigureKind(
     "guest_from_template",
     "s",
     "from start() until the guest answers and sees its two NICs",
-    "the same saved guest loaded by plain QEMU, NICs plugged in by QMP, until the guest sees both",
+    "the same saved guest loaded by plain QEMU, NICs plugged in by QMP, until the guest says it sees both",
 )
 COLD = FigureKind(
     "guest_cold",

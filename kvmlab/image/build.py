@@ -180,7 +180,7 @@ class _Build:
         """Pack the root file system with lz4, which unpacks the fastest under emulation."""
         self._steps.step("packing the root file system", done=_SORTED)
         target = self._folder / "root.squashfs"
-        line = ["sqfstar", "-comp", "lz4", "-Xhc", "-b", "256K", "-root-mode", "755"]
+        line = ["sqfstar", "-comp", "lz4", "-Xhc", "-b", "128K", "-root-mode", "755"]
         line += ["-quiet", "-no-progress", str(target)]
         # As root, because the top folder gets the owner that sqfstar runs as. What
         # it says goes to memory, because the disk may be full.

@@ -18,7 +18,7 @@ from kvmlab.errors import ImageError
 
 #: Raised by hand when code that shapes an image changes what it makes, or when guests must be
 #: able to do something new: an image of another format is not booted.
-FORMAT = 4
+FORMAT = 5
 
 #: Files that are added to every image: ``root`` to the root file system,
 #: ``initrd`` to the first boot stage. The firmware of the Intel 82551, which no

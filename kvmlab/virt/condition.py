@@ -53,7 +53,8 @@ def trouble(domain: Any) -> GuestError | None:
     if found in ("running", "idle"):
         return None
     tail = console_tail(domain.XMLDesc()) if found != "paused" else ""
-    return GuestError(domain.name(), f"is {found}", console_tail=tail, hint=_HINTS.get(found, ""))
+    what = "is not running" if found == "shut off" else f"is {found}"
+    return GuestError(domain.name(), what, console_tail=tail, hint=_HINTS.get(found, ""))
 
 
 def console_tail(xml: str, *, lines: int = TAIL_LINES) -> str:

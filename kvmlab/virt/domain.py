@@ -28,6 +28,8 @@ BOOT_BOUND_S, DISK_BOOT_BOUND_S = 300.0, 900.0
 READY_BOUND_S = 30.0
 #: Seconds in which a hot-plugged NIC must be seen by the guest.
 HOTPLUG_BOUND_S = 30.0
+#: Seconds between two looks at a guest that boots; each takes some thousandths of the CPU that it needs.
+LOOK_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,7 @@ class Domain:
                     hint="is qemu-guest-agent in its image? without it, define it with agent=False; "
                     "more memory may help",
                 )
-            time.sleep(0.02)
+            time.sleep(LOOK_S)
 
     def _wait_for_links(self) -> None:
         wanted = set(domain_xml.interface_macs(self.xml()))

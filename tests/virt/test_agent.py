@@ -149,7 +149,7 @@ def test_a_streamed_command_leaves_no_file(guest: Domain) -> None:
 def test_a_domain_that_is_off_cannot_run_anything(lab: kl.Lab) -> None:
     off = define(lab, "off")
 
-    with pytest.raises(GuestError, match="'off': is shut off") as caught:
+    with pytest.raises(GuestError, match="'off': is not running") as caught:
         off.run(["true"])
 
     assert caught.value.hint == "start it"
