@@ -28,9 +28,8 @@ FRESH = {"/sys": "sysfs", "/dev/shm": "tmpfs", "/dev/mqueue": "mqueue"}
 
 #: libvirt's settings for a host inside namespaces (see qemu.conf itself for
 #: each): no security driver and no cgroups, which need the real host; QEMU
-#: runs as root of the lab; files are not re-owned, since all belong to root;
-#: no seccomp sandbox, because saved guests are read through ``cat``; no huge
-#: pages, whose mount point (of systemd's) belongs to the machine's root. Without
+#: runs as root of the lab; files are not re-owned, since all belong to root; no
+#: huge pages, whose mount point (of systemd's) belongs to the machine's root. Without
 #: the capability, which only libvirt's own bookkeeping uses, it asks QEMU for the
 #: CPU's features in 2 questions instead of some 350, which took half of each start.
 QEMU_CONF = """\
@@ -42,7 +41,6 @@ namespaces = []
 stdio_handler = "file"
 remember_owner = 0
 dynamic_ownership = 0
-seccomp_sandbox = 0
 hugetlbfs_mount = []
 capability_filters = ["cpu-unavailable-features"]
 """
