@@ -49,7 +49,7 @@ _HEADING = {"labelloc": "t", "labeljust": "l"}
 _LAN_HEADING = {"labelloc": "b", "labeljust": "r"}
 
 #: NICs that fit beside each other on the page of a notebook.
-_BESIDE = 8
+_BESIDE = 5
 
 
 class Drawing:
