@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 
 from kvmlab._run import LocalRunner, end_group
 from kvmlab.bench import rawline
@@ -18,6 +18,8 @@ from kvmlab.errors import MeasurementError
 BOUND_S = 60.0
 #: Seconds between two looks.
 LOOK_S = 0.005
+#: QEMU's name for the file with the saved guest's state, while it is open.
+_STATE_FD = "kvmlab-state"
 _IGNORE_SHARED = [{"capability": "x-ignore-shared", "state": True}]
 
 
@@ -27,14 +29,14 @@ class _Talk:
     def __init__(self, connection: socket.socket, what: str) -> None:
         connection.settimeout(BOUND_S)
         self._connection = connection
-        self._stream = connection.makefile("rwb")
+        self._stream = connection.makefile("rb")
         self._what = what
 
-    def ask(self, command: str, **arguments: object) -> Any:
+    def ask(self, command: str, *, file: IO[bytes] | None = None, **arguments: Any) -> Any:
         request = {"execute": command, **({"arguments": arguments} if arguments else {})}
+        line = json.dumps(request).encode() + b"\n"
         try:
-            self._stream.write(json.dumps(request).encode() + b"\n")
-            self._stream.flush()
+            socket.send_fds(self._connection, [line], [] if file is None else [file.fileno()])
             while line := self._stream.readline():
                 reply = json.loads(line)
                 if "return" in reply:
@@ -100,14 +102,14 @@ class RawGuest:
         if self._identity is not None:
             self._identity.close()
 
-    def qmp(self, command: str, **arguments: object) -> Any:
-        """Send a command to QEMU's monitor and return its result."""
+    def qmp(self, command: str, *, file: IO[bytes] | None = None, **arguments: Any) -> Any:
+        """Send a command to QEMU's monitor, with an open file if it takes one, and return its result."""
         if self._monitor is None:
             self._monitor = _Talk(self._connect(rawline.MONITOR), "plain QEMU")
             self._monitor.ask("qmp_capabilities")
-        return self._monitor.ask(command, **arguments)
+        return self._monitor.ask(command, file=file, **arguments)
 
-    def agent(self, command: str, **arguments: object) -> Any:
+    def agent(self, command: str, **arguments: Any) -> Any:
         """Send a command to the guest's agent and return its result; waits for the agent to start."""
         return self._listen().ask(command, **arguments)
 
@@ -133,7 +135,9 @@ class RawGuest:
     def load(self, state: Path) -> None:
         """Load a saved guest's state; QEMU must wait for it (``-incoming defer``)."""
         self.qmp("migrate-set-capabilities", capabilities=_IGNORE_SHARED)
-        self.qmp("migrate-incoming", uri=f"exec:cat '{state}'")
+        with state.open("rb") as saved:
+            self.qmp("getfd", file=saved, fdname=_STATE_FD)
+        self.qmp("migrate-incoming", uri=f"fd:{_STATE_FD}")
 
     def wait_loaded(self) -> None:
         """Wait until the state is loaded; the guest stands still, as it did when it was saved."""

@@ -1,9 +1,9 @@
 """The command line of plain QEMU for a guest of kvmlab's; pure.
 
 libvirt itself tells how it would start QEMU (``virsh domxml-to-native``). Only
-what connects QEMU to libvirt is taken out, so that plain QEMU gets the very
-same machine, can load the same saved guest, and differs in nothing but in who
-runs it.
+what connects QEMU to libvirt is taken out, and the sandbox, in which QEMU may
+not run the script for its taps; so plain QEMU gets the very same machine and
+can load the same saved guest.
 """
 
 import json
@@ -12,6 +12,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 #: Our own sockets and files in the folder of a guest.
 MONITOR, AGENT, IDENTITY = "monitor.sock", "agent.sock", "identity.sock"
@@ -35,9 +36,9 @@ class RawNic:
 
     index: int
     mac: str
-    device: dict[str, object]
+    device: dict[str, Any]
 
-    def netdev(self, folder: Path) -> dict[str, object]:
+    def netdev(self, folder: Path) -> dict[str, Any]:
         """Return arguments of ``netdev_add``: QEMU makes the tap, a script puts it on the bridge."""
         script = str(folder / TAP_SCRIPT)
         return {"type": "tap", "id": f"rawnet{self.index}", "script": script, "downscript": "no"}
@@ -83,7 +84,8 @@ def _groups(words: Sequence[str]) -> list[list[str]]:
 
 def _changed(group: list[str], folder: Path) -> list[str]:
     option, value = group[0], group[-1]
-    if option == "-S" or (option == "-object" and "masterKey" in value):
+    # the sandbox would refuse to run the script that puts a tap on the bridge
+    if option in ("-S", "-sandbox") or (option == "-object" and "masterKey" in value):
         return []
     if option == "-chardev":
         return [option, _chardev(value, folder)]
@@ -101,7 +103,7 @@ def _chardev(value: str, folder: Path) -> str:
     return f"file,id=charserial0,path={folder / CONSOLE}"
 
 
-def _devices(argv: Sequence[str]) -> list[dict[str, object]]:
+def _devices(argv: Sequence[str]) -> list[dict[str, Any]]:
     return [json.loads(group[1]) for group in _groups(argv[1:]) if group[0] == "-device"]
 
 

@@ -22,6 +22,7 @@ LC_ALL=C PATH=/bin HOME=/var/lib/libvirt/qemu/domain--1-vm1 /usr/bin/qemu-system
 -device '{"driver":"pcie-pci-bridge","id":"pci.4","bus":"pci.1","addr":"0x0"}' \
 -device '{"driver":"virtio-serial-pci","id":"virtio-serial0","bus":"pci.2","addr":"0x0"}' \
 -netdev '{"type":"tap","fd":"23","vhost":true,"vhostfd":"25","id":"hostnet0"}' \
+-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny \
 -chardev pty,id=charserial0,logfile=/x/vm1.log,logappend=off \
 -chardev socket,id=charchannel0,path=/x/org.qemu.guest_agent.0,server=on,wait=off
 """
@@ -45,6 +46,7 @@ def test_the_machine_starts_by_itself_and_needs_no_secret_of_libvirt(argv: list[
 
     assert "-S" not in line
     assert "masterKey0" not in " ".join(line)
+    assert "-sandbox" not in line
     assert "-no-shutdown" in line
 
 

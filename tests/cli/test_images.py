@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kvmlab.image import store
+from kvmlab.image import recipe, store
 from tests.cli.conftest import Run
 
 NAME = "debian-12-01234567"
@@ -24,6 +24,7 @@ def image(tmp_path: Path) -> Path:
         "built": "2025-01-02T03:04:05+00:00",
         "digest": store.content_digest(files),
         "recipe": "01234567",
+        "format": recipe.FORMAT,
         "cmdline": "console=ttyS0",
         "files": files,
     }
