@@ -86,8 +86,7 @@ def build_image(
         require(*_PROGRAMS)
         name = f"{distribution.name}-{digest[:8]}"
         with _building_folder(home, name) as folder:
-            origin = distributions.source_lines(distribution) if sources is None else sources
-            _Build(arch, distribution, folder, steps).run(digest, origin)
+            _Build(arch, distribution, folder, steps).run(digest, sources)
             store.put_in_place(folder, home / name)
     return store.find_image(name)
 
@@ -137,7 +136,7 @@ class _Build:
         self._work = folder / "work"
         self._steps = steps
 
-    def run(self, digest: str, sources: Sequence[str]) -> None:
+    def run(self, digest: str, sources: Sequence[str] | None) -> None:
         """Make the three files and the manifest."""
         self._work.mkdir()
         versions = self._fetch(sources)
@@ -163,13 +162,17 @@ class _Build:
     def _kernel_packages(self) -> tuple[str, ...]:
         return tuple(self._arch.kernel_packages[self._distribution.id])
 
-    def _fetch(self, sources: Sequence[str]) -> dict[str, str]:
+    def _fetch(self, sources: Sequence[str] | None) -> dict[str, str]:
         """Fetch and unpack the packages into a tar file; return their versions."""
         self._steps.step("fetching packages", done=0.0)
+        kernels = self._kernel_packages()
+        if sources is None:
+            sources = distributions.source_lines(self._distribution)
+            kernels = tuple(distributions.without_firmware(kernels))
         selection = packages.Selection(
             suite=self._distribution.suite,
             architecture=self._arch.debian,
-            names=(*recipe.PACKAGES, *self._kernel_packages()),
+            names=(*recipe.PACKAGES, *kernels),
             sources=sources,
         )
         scratch = self._work / "tmp"

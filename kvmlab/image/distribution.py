@@ -1,6 +1,8 @@
 """The machine's own distribution: a guest image is made from its packages."""
 
+import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +14,7 @@ _KEYRINGS = {
     "debian": ("debian-archive-keyring.gpg", "debian-archive-keyring.pgp"),
     "ubuntu": ("ubuntu-archive-keyring.gpg", "ubuntu-archive-keyring.pgp"),
 }
+_KERNEL_DEPENDENCY = re.compile(r"^\s*\|?Depends: (linux-(?:image|modules)-\S+)$", re.MULTILINE)
 _TARGET_FORMAT = "$(IDENTIFIER)|$(ORIGIN)|$(CODENAME)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)"
 
 
@@ -119,3 +122,43 @@ def _signed_by(distribution: Distribution) -> str:
         if path.is_file():
             return f"[signed-by={path}] "
     return ""
+
+
+def without_firmware(names: Sequence[str]) -> list[str]:
+    """Return kernel packages in place of those that only depend on them, and on firmware beside.
+
+    Ubuntu's ``linux-image-generic`` brings the kernel, its modules, and some
+    500 MB of firmware, which no emulated device needs.
+
+    Parameters
+    ----------
+    names
+        Packages.
+
+    Returns
+    -------
+    list of str
+        A package that brings no firmware, or that apt does not know, stays as it is.
+    """
+    found: list[str] = []
+    for name in names:
+        try:
+            said = LocalRunner().run(["apt-cache", "depends", "--important", name], check=False).stdout
+        except ExecutableNotFound:
+            said = ""
+        found += parse_kernel_dependencies(said) or [name]
+    return found
+
+
+def parse_kernel_dependencies(text: str) -> list[str]:
+    r"""Read the parts of a kernel from what ``apt-cache depends`` prints; none if no firmware is among them.
+
+    Examples
+    --------
+    >>> parse_kernel_dependencies("linux-image-generic\n  Depends: linux-image-6.8.0-31-generic\n"
+    ...     "  Depends: linux-modules-extra-6.8.0-31-generic\n  Depends: linux-firmware\n")
+    ['linux-image-6.8.0-31-generic', 'linux-modules-extra-6.8.0-31-generic']
+    """
+    if "Depends: linux-firmware" not in text:
+        return []
+    return [str(name) for name in _KERNEL_DEPENDENCY.findall(text)]

@@ -58,7 +58,8 @@ class Architecture:
     debian
         Name of the architecture in Debian and Ubuntu.
     kernel_packages
-        Packages of the kernel with all its network drivers, by distribution.
+        Packages of the kernel with all its network drivers, by distribution; Ubuntu's only depends
+        on others (see :func:`kvmlab.image.distribution.without_firmware`).
     kernel_format
         ``bzimage``: an ELF kernel is packed in it, and is taken out because a
         guest without hardware support unpacks slowly; ``image``: used as it is.
@@ -73,7 +74,7 @@ class Architecture:
     console: str
 
 
-_UBUNTU_KERNEL = ("linux-image-generic", "linux-firmware-minimal")  # minimal: firmware of real NICs is large
+_UBUNTU_KERNEL = ("linux-image-generic",)
 
 ARCHITECTURES: Mapping[str, Architecture] = {
     each.machine: each
