@@ -50,7 +50,8 @@ test: ## set up what is missing and run all tests that this machine allows
 	@$(AS_LEARNER) scripts/setup --test
 	@$(AS_LEARNER) scripts/venv $(VENV) dev
 	@$(AS_LEARNER) $(BIN)/kvmlab image build
-	$(AS_LEARNER) env KVMLAB_REQUIRE="$(KVMLAB_REQUIRE)" $(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(AS_LEARNER) env KVMLAB_REQUIRE="$(KVMLAB_REQUIRE)" $(BIN)/python -m pytest \
+	    --numprocesses=auto --dist=loadgroup $(PYTEST_ARGS)
 
 lint: ## run only the checks of format, style, types, layers and sizes
 	@$(AS_LEARNER) scripts/venv $(VENV) dev

@@ -70,6 +70,22 @@ def pytest_report_header() -> str:
     return f"kvmlab: markers that must not be skipped: {' '.join(sorted(REQUIRED)) or 'none'}"
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep together what shares a lab: with pytest-xdist, a folder's tests run in one process.
+
+    Each run of a notebook stands for itself.
+    """
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            item.add_marker(pytest.mark.xdist_group(group_of(item)))
+
+
+def group_of(item: pytest.Item) -> str:
+    if item.get_closest_marker("notebook") and isinstance(item, pytest.Function):
+        return item.name
+    return "/".join(item.path.relative_to(ROOT).parts[:2]) if item.path.is_relative_to(ROOT) else ""
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker in item.iter_markers():
         reason = lacks(marker.name)
