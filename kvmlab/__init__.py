@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from kvmlab.doctor import examine
     from kvmlab.drawing import draw
     from kvmlab.errors import KvmlabError
+    from kvmlab.host.pci import pci_nics
     from kvmlab.image import build_image
     from kvmlab.lab import Lab, list_labs, start_all
     from kvmlab.measure.compare import compare
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from kvmlab.spec.bridge import BridgeSpec
     from kvmlab.spec.domain import DomainSpec
     from kvmlab.spec.forward import PortForward
+    from kvmlab.spec.hostdev import PciPoolSpec
     from kvmlab.spec.interface import InterfaceSpec
     from kvmlab.spec.network import NetworkSpec
     from kvmlab.spec.source import Direct, Multicast, PciDevice, Tap, UdpSocket, UserForward, UserMode
@@ -44,6 +46,7 @@ _HOMES = {
     "Multicast": "spec.source",
     "NetworkSpec": "spec.network",
     "PciDevice": "spec.source",
+    "PciPoolSpec": "spec.hostdev",
     "PortForward": "spec.forward",
     "Tap": "spec.source",
     "UdpSocket": "spec.source",
@@ -63,6 +66,7 @@ _HOMES = {
     "iperf3": "measure.iperf3",
     "list_labs": "lab",
     "make_bridge": "changes",
+    "pci_nics": "host.pci",
     "ping": "measure.ping",
     "reachability": "reach",
     "snapshot": "observe",
@@ -83,6 +87,7 @@ __all__ = [
     "Multicast",
     "NetworkSpec",
     "PciDevice",
+    "PciPoolSpec",
     "PortForward",
     "Tap",
     "UdpSocket",
@@ -103,6 +108,7 @@ __all__ = [
     "iperf3",
     "list_labs",
     "make_bridge",
+    "pci_nics",
     "ping",
     "reachability",
     "snapshot",

@@ -10,6 +10,7 @@
     │   ├── NetlinkError
     │   └── DaemonError         .name, .log_tail
     ├── LabError                no such lab, a lab that ended, a name in use
+    ├── InUseError              .users; what others use is not taken away
     ├── LibvirtError            .code; from libvirt.libvirtError
     ├── ImageError
     ├── CommandError            .argv, .returncode, .stdout, .stderr
@@ -81,6 +82,14 @@ class DaemonError(HostError):
 
 class LabError(KvmlabError):
     """A lab is missing, has ended, or its name is in use."""
+
+
+class InUseError(KvmlabError):
+    """Something is not taken away because others use it; ``users`` are their names."""
+
+    def __init__(self, message: str, *, users: Sequence[str] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.users = tuple(users)
 
 
 class LibvirtError(KvmlabError):

@@ -1,11 +1,12 @@
 """Commands that were run on the hosts of a lab, and how to take them back."""
 
+import contextlib
 from dataclasses import dataclass, field
 from types import TracebackType
 
 from kvmlab._run import Completed, Runner
 from kvmlab.commands import Command, Explanation
-from kvmlab.errors import CommandError
+from kvmlab.errors import CommandError, KvmlabError
 from kvmlab.lab import Lab
 
 
@@ -47,10 +48,17 @@ class Applied:
         Raises
         ------
         CommandError
-            If a host refuses, for example because somebody else undid it already.
+            If a host refuses, for example because somebody else undid it
+            already; what can be taken back is taken back all the same.
         """
+        refused: list[CommandError] = []
         for command in self.end.commands:
-            run(self.lab, command)
+            try:
+                run(self.lab, command)
+            except CommandError as error:
+                refused.append(error)
+        if refused:
+            raise refused[0]
         return self.end
 
 
@@ -81,8 +89,9 @@ def apply(lab: Lab, explanation: Explanation, end: Explanation) -> Applied:
     try:
         for command in explanation.commands:
             run(lab, command)
-    except CommandError:
-        for command in end.commands:
-            getattr(lab, command.where).run(command.argv, check=False, stdin=command.stdin)
+    except BaseException:
+        with contextlib.suppress(KvmlabError):  # a lab that ended has nothing left to take back
+            for command in end.commands:
+                getattr(lab, command.where).run(command.argv, check=False, stdin=command.stdin)
         raise
     return Applied(lab, explanation, end)

@@ -5,7 +5,7 @@ import re
 from kvmlab.changes.applied import Applied, run
 from kvmlab.commands import explain_port_forward, explain_port_forward_end
 from kvmlab.commands.forward import Backend
-from kvmlab.errors import CommandError, SpecError
+from kvmlab.errors import SpecError
 from kvmlab.lab import Lab
 from kvmlab.spec.forward import PortForward
 from kvmlab.spec.network import NetworkSpec
@@ -28,10 +28,15 @@ def forward_port(lab: Lab, network: NetworkSpec, forward: PortForward) -> Applie
     Raises
     ------
     SpecError
-        If the port leads somewhere already, or the address is not in the network.
+        If the port leads somewhere already, the network is not started, or the address is not in it.
     CommandError
         If the host refuses a rule; what was done before is taken back.
     """
+    if not lab.network(network.name).is_active:
+        raise SpecError(
+            f"network {network.name!r} is not started, so that nothing can be led into it",
+            hint=f"lab.network({network.name!r}).start() first",
+        )
     backend = _backend(lab)
     if forward.table in {rule.table for rule in lab.firewall_rules()}:
         raise SpecError(
@@ -43,8 +48,8 @@ def forward_port(lab: Lab, network: NetworkSpec, forward: PortForward) -> Applie
     run(lab, translate)
     try:
         said = run(lab, accept).stdout
-    except CommandError:
-        lab.host.run(["nft", "delete", "table", "ip", forward.table])
+    except BaseException:
+        lab.host.run(["nft", "delete", "table", "ip", forward.table], check=False)
         raise
     # Only nft prints the number that its rule is found by later.
     found = _HANDLE.search(said)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kvmlab.commands.command import Command, Explanation
+from kvmlab.host.links import Route
 from kvmlab.spec.bridge import BridgeSpec
 
 
@@ -15,12 +16,13 @@ class UplinkState:
     ----------
     addresses
         With prefix length.
-    default_gateways
-        Next hops of the default routes through the uplink, IPv4 and IPv6.
+    routes
+        Routes through the uplink that somebody made, IPv4 and IPv6: the
+        kernel takes them away with the last address.
     """
 
     addresses: tuple[str, ...] = ()
-    default_gateways: tuple[str, ...] = ()
+    routes: tuple[Route, ...] = ()
 
 
 def explain_bridge(spec: BridgeSpec, uplink: UplinkState) -> Explanation:
@@ -71,14 +73,22 @@ def explain_bridge_end(spec: BridgeSpec, uplink: UplinkState) -> Explanation:
 
 
 def _move(old: str, new: str, state: UplinkState) -> Iterator[Command]:
-    """Yield the commands that move addresses and default routes from one link to another."""
+    """Yield the commands that move addresses and routes from one link to another."""
     for address in state.addresses:
         remove = ("ip", "address", "delete", address, "dev", old)
         yield Command(remove, f"The address moves from {old} …")
         add = ["ip", "address", "add", address, "dev", new]
         add += ["nodad"] if ":" in address else ["broadcast", "+"]
         yield Command(tuple(add), f"… to {new}")
-    for gateway in state.default_gateways:
-        family = ("-6",) if ":" in gateway else ()
-        replace = ("ip", *family, "route", "replace", "default", "via", gateway, "dev", new)
-        yield Command(replace, "The default route, which went with the address, comes back")
+    for route in sorted(state.routes, key=lambda route: bool(route.gateway)):  # first where gateways are
+        name = "The default route" if route.destination == "default" else "A route"
+        yield Command(_replace(route, new), f"{name}, which went with the address, comes back")
+
+
+def _replace(route: Route, link: str) -> tuple[str, ...]:
+    family = ("-6",) if route.family == 6 else ()
+    via = ("via", route.gateway) if route.gateway else ()
+    usual = {4: 0, 6: 1024}[route.family]  # ip-route(8): IPv6 has a metric in any case
+    metric = ("metric", str(route.metric)) if route.metric != usual else ()
+    protocol = ("proto", route.protocol) if route.protocol not in ("", "boot") else ()
+    return ("ip", *family, "route", "replace", route.destination, *via, "dev", link, *metric, *protocol)

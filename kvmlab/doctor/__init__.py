@@ -14,7 +14,7 @@ from typing import Any
 
 from kvmlab._progress import Progress, shown
 from kvmlab._run import LocalRunner
-from kvmlab.doctor import features, guests, machine, namespaces, packages, subids
+from kvmlab.doctor import features, guests, machine, namespaces, packages, passthrough, subids
 from kvmlab.doctor.report import Check, Report
 from kvmlab.errors import CommandTimeout
 from kvmlab.host.namespaces import unshare_argv
@@ -91,7 +91,7 @@ def _inside_checks(runner: LocalRunner, found: dict[str, Any]) -> list[Check]:
         *([] if root else [subids.check(subids.user_name(), found["ids"])]),
         machine.tun_check(devices["/dev/net/tun"]),
         machine.vhost_check(devices["/dev/vhost-net"]),
-        machine.iommu_check(),
+        *passthrough.checks(),
         *tried,
         *features.modules_check(tried, Path("/lib/modules", platform.release())),
     ]

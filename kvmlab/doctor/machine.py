@@ -67,18 +67,6 @@ def open_to_all(path: str) -> str:
     return f"echo '{rule}' | sudo tee {file} && sudo chmod 0666 {path}"
 
 
-def iommu_check(sys: Path = Path("/sys")) -> Check:
-    """Return the check of IOMMU groups, by which VFIO passes devices on (Linux, driver-api/vfio)."""
-    groups = len(list((sys / "kernel/iommu_groups").glob("*")))
-    why = "passes the machine's own PCI devices to guests"
-    if groups:
-        return Check("IOMMU", "ok", f"{groups} groups", why)
-    fix = "switch on VT-d or AMD-Vi in the firmware, and the kernel's intel_iommu=on where it is Intel's"
-    return Check(
-        "IOMMU", "warning", "no groups", f"{why}; shown inside guests instead, on an IOMMU of QEMU's", fix
-    )
-
-
 def resource_checks() -> list[Check]:
     """Return the checks of processors, memory and disk."""
     return [

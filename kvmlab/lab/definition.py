@@ -3,17 +3,20 @@
 import contextlib
 from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
-from ipaddress import IPv4Network, ip_network
+from ipaddress import IPv4Network
 from pathlib import Path
 
 from kvmlab._run import Runner
 from kvmlab.errors import DaemonError, SpecError
-from kvmlab.host import mounts, world
+from kvmlab.host import mounts
+from kvmlab.host.links import NetworkState
 from kvmlab.image import Image
+from kvmlab.lab import refusals
 from kvmlab.lab.cloud import disks_made
 from kvmlab.spec import addressing
 from kvmlab.spec.boot import CloudImage
 from kvmlab.spec.domain import DomainSpec
+from kvmlab.spec.hostdev import PciPoolSpec
 from kvmlab.spec.identity import NetworkIdentity
 from kvmlab.spec.interface import InterfaceSpec
 from kvmlab.spec.network import NetworkSpec, Reservation
@@ -21,15 +24,6 @@ from kvmlab.virt import inventory
 from kvmlab.virt.accelerator import Accelerator
 from kvmlab.virt.connection import Connection
 from kvmlab.virt.network import Network
-
-#: Subnets of the emulated world, by what uses them.
-RESERVED = {
-    "the LAN": ip_network(world.LAN_SUBNET),
-    "the LAN (IPv6)": ip_network(world.LAN_SUBNET6),
-    "the provider's network": ip_network(world.PROVIDER_SUBNET),
-    "the provider's network (IPv6)": ip_network(world.PROVIDER_SUBNET6),
-    **{f"the internet's server {a.split('/')[0]}": ip_network(a) for a in world.SERVER_ADDRESSES},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +51,36 @@ class Surroundings:
     host: Runner
 
 
-def define_network(connection: Connection, spec: NetworkSpec, *, lab: str) -> None:
-    """Define a network; see :meth:`kvmlab.Lab.define`."""
+def define_network(connection: Connection, spec: NetworkSpec, *, lab: str, host: NetworkState) -> None:
+    """Define a network; see :meth:`kvmlab.Lab.define`.
+
+    Parameters
+    ----------
+    connection
+        Libvirt that gets it.
+    spec
+        Its description.
+    lab
+        Name of the lab.
+    host
+        What the KVM host has.
+    """
     present = inventory.networks(connection)
     if spec.name in present:
         raise SpecError(f"network {spec.name!r} exists already", hint="undefine() it first")
-    spec.check_against(present, reserved=RESERVED)
+    spec.check_against(present, reserved={})
+    refusals.check_network(spec, host)
     with connection.translated(f"define network {spec.name!r}") as vir:
         vir.networkDefineXML(spec.to_xml(identity=NetworkIdentity.of(lab, spec.name)))
+
+
+def define_pool(connection: Connection, spec: PciPoolSpec) -> None:
+    """Define a pool of virtual functions; see :meth:`kvmlab.Lab.define`."""
+    if spec.name in inventory.networks(connection):
+        raise SpecError(f"network {spec.name!r} exists already", hint="undefine() it first")
+    refusals.check_pool(spec)
+    with connection.translated(f"define network {spec.name!r}") as vir:
+        vir.networkDefineXML(spec.to_xml())
 
 
 def complete(lab: str, spec: DomainSpec) -> DomainSpec:
@@ -82,6 +98,7 @@ def define_domain(connection: Connection, spec: DomainSpec, around: Surroundings
     If something is refused half-way, what was made is taken back.
     """
     _check_visible(spec)
+    refusals.check_domain(spec)
     present = inventory.domain_macs(connection)
     if spec.name in present:
         raise SpecError(f"domain {spec.name!r} exists already", hint="undefine() it first")

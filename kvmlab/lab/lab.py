@@ -19,6 +19,7 @@ from kvmlab.lab import definition
 from kvmlab.lab.definition import Surroundings
 from kvmlab.lab.places import check_lab_name, lab_dir, lab_uri
 from kvmlab.spec.domain import DomainSpec
+from kvmlab.spec.hostdev import PciPoolSpec
 from kvmlab.spec.network import NetworkSpec
 from kvmlab.topology import GuestNic
 from kvmlab.virt import inventory
@@ -191,10 +192,10 @@ class Lab:
         return Table(inventory.with_bridges((nic for nics in rows for nic in nics), bridges))
 
     @overload
-    def define(self, spec: NetworkSpec) -> Network: ...
+    def define(self, spec: NetworkSpec | PciPoolSpec) -> Network: ...
     @overload
     def define(self, spec: DomainSpec) -> Domain: ...
-    def define(self, spec: NetworkSpec | DomainSpec) -> Network | Domain:
+    def define(self, spec: NetworkSpec | PciPoolSpec | DomainSpec) -> Network | Domain:
         """Define a network or a domain in the lab's libvirt; it is inactive at first.
 
         A domain gets MAC addresses that follow from the names of lab and
@@ -203,14 +204,19 @@ class Lab:
         Raises
         ------
         SpecError
-            If it clashes with what the lab has: a name, a subnet, a bridge, a MAC address.
+            If it clashes with what the lab has (a name, a subnet, a bridge, a MAC address),
+            or needs what this machine does not give (macvtap, a PCI device).
         ImageError
             If a domain has no image to boot.
         LibvirtError
             If libvirt refuses it.
         """
         if isinstance(spec, NetworkSpec):
-            definition.define_network(self._connection, spec, lab=self.name)
+            host = self.network_state(["host"])["host"]
+            definition.define_network(self._connection, spec, lab=self.name, host=host)
+            return self.network(spec.name)
+        if isinstance(spec, PciPoolSpec):
+            definition.define_pool(self._connection, spec)
             return self.network(spec.name)
         own_image = image.find_image() if spec.boot is None else None
         around = Surroundings(self.name, self._accelerator(), own_image, self.path / "guests", self.host)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from kvmlab.errors import SpecError
 from kvmlab.spec import _checks, _devices, guest
 from kvmlab.spec.boot import BootFiles, CloudImage, DirectBoot, DiskBoot, disk_elements, os_element
+from kvmlab.spec.hostdev import hostdev_element
 from kvmlab.spec.identity import uuid_from
 from kvmlab.spec.interface import NIC_MODELS, InterfaceSpec
+from kvmlab.spec.source import PciDevice
 
 #: Machine types: PCI Express (Intel's chip set of 2009), and conventional PCI (of 1996).
 MACHINES = ("q35", "pc")
@@ -48,6 +50,8 @@ class DomainSpec:
         One of :data:`MACHINES`.
     boot
         What it boots; None for kvmlab's guest image.
+    hostdevs
+        PCI devices of the host that it has for itself.
     qemu_args
         Further arguments of QEMU, for what libvirt has no words for (libvirt,
         "QEMU command-line passthrough").
@@ -70,10 +74,12 @@ class DomainSpec:
     interfaces: Sequence[InterfaceSpec] = ()
     machine: str = "q35"
     boot: DirectBoot | DiskBoot | CloudImage | None = None
+    hostdevs: Sequence[PciDevice] = ()
     qemu_args: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "interfaces", tuple(self.interfaces))
+        object.__setattr__(self, "hostdevs", tuple(self.hostdevs))
         object.__setattr__(self, "qemu_args", tuple(self.qemu_args))
         _checks.check_name("domain", self.name)
         what = f"domain {self.name!r}"
@@ -93,6 +99,7 @@ class DomainSpec:
             )
         self._check_slots()
         _check_twice(what, "MAC address", (nic.mac for nic in self.interfaces))
+        _check_twice(what, "PCI device", (device.address for device in self.hostdevs))
         _check_twice(what, "tap name", (nic.target for nic in self.interfaces))
         _check_twice(
             what, "address", (nic.address and f"{nic.address} of {nic.network}" for nic in self.interfaces)
@@ -167,6 +174,7 @@ class DomainSpec:
         devices.extend(disk_elements(boot))
         devices.extend(_devices.pci_elements(self.machine))
         devices.extend(interface.to_element() for interface in self.interfaces)
+        devices.extend(map(hostdev_element, self.hostdevs))
         own_image = self.boot is None
         devices.extend(_devices.other_elements(console_log, own_image=own_image, agent=_has_agent(boot)))
         _devices.place(devices)

@@ -143,6 +143,8 @@ class InterfaceSpec:
     def to_element(self) -> ET.Element:
         """Return libvirt's ``<interface>`` element."""
         interface = ET.Element("interface", type=self.kind)
+        if self.kind == "hostdev":
+            interface.set("managed", "yes")  # libvirt takes it from its driver, and gives it back
         if self.mac is not None:
             ET.SubElement(interface, "mac", address=self.mac)
         if self.source is not None:

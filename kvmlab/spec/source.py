@@ -231,7 +231,11 @@ class UdpSocket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PciDevice:
-    """A PCI device of the host, handed to the guest whole: passthrough, or a virtual function of SR-IOV.
+    """A PCI device of the host that is handed to a guest.
+
+    A whole card goes to :class:`~kvmlab.spec.domain.DomainSpec` as one of its
+    ``hostdevs``. A virtual function of an SR-IOV card is the ``source`` of an
+    :class:`~kvmlab.spec.interface.InterfaceSpec`, whose MAC address libvirt gives it.
 
     Parameters
     ----------
@@ -240,7 +244,8 @@ class PciDevice:
 
     Notes
     -----
-    libvirt, formatdomain, "PCI Passthrough"; the host needs an IOMMU.
+    libvirt, formatdomain, "PCI Passthrough": as an interface "only SR-IOV Virtual
+    Function (VF) devices can be assigned"; the host needs an IOMMU.
     """
 
     address: str
@@ -255,11 +260,15 @@ class PciDevice:
 
     def elements(self) -> list[ET.Element]:
         """Return libvirt's ``<source>``."""
+        source = ET.Element("source")
+        source.append(self.address_element())
+        return [source]
+
+    def address_element(self) -> ET.Element:
+        """Return libvirt's ``<address>``."""
         found = _PCI_ADDRESS.fullmatch(self.address)
         names = ("domain", "bus", "slot", "function")
         numbers = {
             name: f"0x{value}" for name, value in zip(names, found.groups() if found else (), strict=True)
         }
-        source = ET.Element("source")
-        ET.SubElement(source, "address", {"type": "pci", **numbers})
-        return [source]
+        return ET.Element("address", {"type": "pci", **numbers})

@@ -6,7 +6,7 @@ from typing import Any
 import libvirt
 
 from kvmlab.errors import GuestError
-from kvmlab.virt import domain_xml
+from kvmlab.virt import domain_xml, unfinished
 
 #: States of a domain in the words of ``virsh domstate``.
 STATES = {
@@ -52,6 +52,9 @@ def trouble(domain: Any) -> GuestError | None:
     found = state(domain)
     if found in ("running", "idle"):
         return None
+    if found == "paused" and unfinished.is_abandoned(domain.XMLDesc()):
+        gone = "stands still half-started: the process that started it is gone"
+        return GuestError(domain.name(), gone, hint="start() it again")
     tail = console_tail(domain.XMLDesc()) if found != "paused" else ""
     what = "is not running" if found == "shut off" else f"is {found}"
     return GuestError(domain.name(), what, console_tail=tail, hint=_HINTS.get(found, ""))

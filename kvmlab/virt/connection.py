@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -15,6 +16,46 @@ _HINTS = {
     libvirt.VIR_ERR_NO_DOMAIN: "see the names with `virsh list --all`",
     libvirt.VIR_ERR_NO_NETWORK: "see the names with `virsh net-list --all`",
 }
+#: What libvirt says of things that it did not find on the host, or may not do there, and what to do next.
+_SAID = {
+    r"Cannot get interface MTU on '(.+)': No such device": (
+        "the host has no bridge {0!r}: make it first, as with make_bridge(), or name another"
+    ),
+    r"Unable to get index for interface (\S+): No such device": (
+        "the host has no link {0!r}: `ip -brief link` shows those that it has"
+    ),
+    r"managed='no' but specified dev doesn't exist": "make the tap first: `ip tuntap add dev NAME mode tap`",
+    r"cannot open macvtap tap device (\S+?):? .*": (
+        "only the machine's real root may open {0}: direct_nic() makes the same of a macvlan and a tap"
+    ),
+    r"error creating macvtap (?:type of )?interface .*": (
+        "does the kernel have macvtap (`kvmlab doctor`)? is the link a port of a bridge, or does another "
+        "guest have it? In mode passthrough a guest has it for itself"
+    ),
+    r"error creating bridge interface (\S+): File exists": (
+        "the host has a link {0!r} of its own: remove it, or give the network another bridge"
+    ),
+    r"Network is already in use by interface (\S+)": (
+        "the host's link {0!r} is in that subnet: use another subnet for the network"
+    ),
+    r"host doesn't support passthrough of host PCI devices": (
+        "the machine needs an IOMMU that is switched on, and vfio-pci: see `kvmlab doctor`"
+    ),
+}
+
+
+def _hint(code: int, said: str) -> str:
+    """Return what to do next after an error of libvirt's; empty where nothing useful is known.
+
+    Examples
+    --------
+    >>> _hint(38, "Network is already in use by interface br0")
+    "the host's link 'br0' is in that subnet: use another subnet for the network"
+    """
+    for pattern, hint in _SAID.items():
+        if found := re.search(pattern, said):
+            return hint.format(*found.groups())
+    return _HINTS.get(code, "")
 
 
 class Connection:
@@ -74,7 +115,8 @@ class Connection:
                     hint="see `kvmlab status`; end the lab with `kvmlab down` and start it again",
                 ) from error
             code = error.get_error_code() or 0
-            raise LibvirtError(f"cannot {action}: {error}", code=code, hint=_HINTS.get(code, "")) from error
+            hint = _hint(code, str(error))
+            raise LibvirtError(f"cannot {action}: {error}", code=code, hint=hint) from error
 
     def close(self) -> None:
         """Close the connection; it opens itself again when it is next used."""

@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ from kvmlab._repr import Table
 from kvmlab._run import Completed
 from kvmlab.errors import BootTimeout, CommandTimeout, GuestError, KvmlabError, Timeout
 from kvmlab.topology import GuestNic
-from kvmlab.virt import condition, domain_xml, guest_nics, inventory
+from kvmlab.virt import condition, domain_xml, guest_link, guest_nics, inventory, unfinished
 from kvmlab.virt import instant as instant_start
 from kvmlab.virt.agent import Agent
 from kvmlab.virt.connection import Connection
+from kvmlab.virt.guest_link import GuestLink
 from kvmlab.virt.leases import leased
 from kvmlab.virt.network import Network
 
@@ -30,30 +31,6 @@ READY_BOUND_S = 30.0
 HOTPLUG_BOUND_S = 30.0
 #: Seconds between two looks at a guest that boots; each takes some thousandths of the CPU that it needs.
 LOOK_S = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class GuestLink:
-    """A network interface as the guest itself sees it.
-
-    Attributes
-    ----------
-    name
-        Its name in the guest, such as ``eth0``.
-    mac
-        Its MAC address.
-    addresses
-        Its addresses with prefix length, IPv4 first.
-    """
-
-    name: str
-    mac: str
-    addresses: tuple[str, ...]
-
-    @property
-    def ipv4(self) -> str:
-        """Its first IPv4 address without prefix length; empty if none."""
-        return next((a.split("/")[0] for a in self.addresses if "." in a), "")
 
 
 class Domain:
@@ -107,7 +84,9 @@ class Domain:
         with self._connection.translated(f"read domain {self.name!r}"):
             return str(self.vir.XMLDesc(flags))
 
-    def start(self, *, instant: bool = True, progress: Progress | None = None) -> "Domain":
+    def start(
+        self, *, instant: bool = True, networks: bool = False, progress: Progress | None = None
+    ) -> "Domain":
         """Start it and wait until the guest answers and sees all its NICs.
 
         A guest without an agent cannot answer: it boots on while this returns;
@@ -118,24 +97,30 @@ class Domain:
         instant
             Start from a saved guest and hot-plug the NICs; otherwise boot
             cold. A domain that boots anything else than kvmlab's guest image,
-            or has a NIC that libvirt cannot plug in (sockets), always boots cold.
+            or has a NIC that libvirt cannot plug in (sockets), or a card of
+            the host, always boots cold.
+        networks
+            Start its networks first where they are not started.
         progress
             Told the steps.
 
         Raises
         ------
+        GuestError
+            If it runs already, or one of its networks is not started.
         LibvirtError
-            If it runs already, or libvirt refuses.
+            If libvirt refuses.
         BootTimeout
             If the guest does not answer in time; it is destroyed first.
         """
+        self._end_abandoned()
         if self.is_active:
             state = self.state
             how = "runs already" if state == "running" else f"is {state}"
             raise GuestError(self.name, how, hint="destroy() it first")
         xml = self.xml(inactive=True)
         facts = domain_xml.facts(xml)
-        with shown(progress, f"guest {self.name}") as steps:
+        with shown(progress, f"guest {self.name}") as steps, self._networks_active(xml, start=networks):
             try:
                 if instant and facts.has_identity_port and facts.pluggable:
                     self._start_instant(xml, steps)
@@ -147,6 +132,34 @@ class Domain:
                     self.destroy()
                 raise
         return self
+
+    def _end_abandoned(self) -> None:
+        """End what a process left that was killed while it started this guest."""
+        if self.state == "paused" and unfinished.is_abandoned(self.xml()):
+            self.destroy()
+
+    @contextlib.contextmanager
+    def _networks_active(self, xml: str, *, start: bool) -> Iterator[None]:
+        """See that its networks are started; if what follows fails, those started here are stopped again."""
+        missing = [
+            Network(self._connection, name) for name in inventory.inactive_networks(self._connection, xml)
+        ]
+        if missing and not start:
+            names = " and ".join(repr(network.name) for network in missing)
+            raise GuestError(
+                self.name,
+                f"its network {names} is not started",
+                hint=f"lab.network({missing[0].name!r}).start() first, or start(networks=True)",
+            )
+        started: list[Network] = []
+        try:
+            started += (network.start() for network in missing)
+            yield
+        except BaseException:
+            with contextlib.suppress(KvmlabError):
+                for network in started:
+                    network.destroy(force=True)
+            raise
 
     def _start_cold(self, facts: domain_xml.DomainFacts, steps: Progress) -> None:
         steps.step("booting")
@@ -194,20 +207,7 @@ class Domain:
 
     def links(self) -> Table[GuestLink]:
         """Return the guest's NICs, in the order of their names, as its agent reports them."""
-        rows = self._agent.command("guest-network-get-interfaces")
-        found = [
-            GuestLink(
-                name=row["name"],
-                mac=row.get("hardware-address", ""),
-                addresses=tuple(
-                    f"{a['ip-address']}/{a['prefix']}"
-                    for a in sorted(row.get("ip-addresses", []), key=lambda a: a["ip-address-type"])
-                ),
-            )
-            for row in rows
-            if row["name"] != "lo"
-        ]
-        return Table(sorted(found, key=lambda link: link.name))
+        return Table(guest_link.from_agent(self._agent.command("guest-network-get-interfaces")))
 
     def nics(self) -> Table[GuestNic]:
         """Return its NICs, as libvirt and the guest itself tell it.

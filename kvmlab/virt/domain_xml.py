@@ -13,8 +13,9 @@ ET.register_namespace("qemu", QEMU_NAMESPACE)
 
 
 #: Types of ``<interface>`` that libvirt does not plug into a running domain
-#: (qemuDomainAttachNetDevice() in libvirt's src/qemu/qemu_hotplug.c).
-_NOT_PLUGGABLE = ("mcast", "udp", "server", "client", "internal")
+#: (qemuDomainAttachNetDevice() in libvirt's src/qemu/qemu_hotplug.c); and cards of the host,
+#: which have no saved state.
+_NOT_PLUGGABLE = ("mcast", "udp", "server", "client", "internal", "hostdev")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,8 @@ def facts(xml: str) -> DomainFacts:
             *(element.text or "" for tag in ("kernel", "initrd") for element in root.iterfind(f"./os/{tag}")),
             *(source.get("file", "") for source in root.iterfind("./devices/disk/source")),
         ),
-        pluggable=not any(i.get("type") in _NOT_PLUGGABLE for i in root.iterfind("./devices/interface")),
+        pluggable=root.find("./devices/hostdev") is None
+        and not any(i.get("type") in _NOT_PLUGGABLE for i in root.iterfind("./devices/interface")),
         has_agent=root.find("./devices/channel/target[@name='org.qemu.guest_agent.0']") is not None,
     )
 
@@ -106,6 +108,12 @@ def network_macs(xml: str) -> list[tuple[str, str]]:
     found = ET.fromstring(xml).iterfind("./devices/interface[@type='network']")
     pairs = ((nic.find("./source"), nic.find("./mac")) for nic in found)
     return [(s.get("network", ""), m.get("address", "")) for s, m in pairs if s is not None and m is not None]
+
+
+def network_names(xml: str) -> list[str]:
+    """Return the names of the libvirt networks that NICs are plugged into, each once."""
+    found = ET.fromstring(xml).iterfind("./devices/interface[@type='network']/source[@network]")
+    return list(dict.fromkeys(source.get("network", "") for source in found))
 
 
 def clone_xml(xml: str, qemu_args: Sequence[str]) -> str:

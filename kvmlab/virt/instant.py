@@ -13,7 +13,7 @@ import libvirt
 from kvmlab._progress import Progress
 from kvmlab.errors import GuestError
 from kvmlab.spec import guest
-from kvmlab.virt import condition, domain_xml, template
+from kvmlab.virt import condition, domain_xml, template, unfinished
 from kvmlab.virt.connection import Connection
 from kvmlab.virt.port import GuestPort
 from kvmlab.virt.template import Template, TemplateKey
@@ -81,7 +81,7 @@ def start(found: Template, xml: str, *, connection: Connection) -> None:
     GuestError
         If the guest ended, or did not find its NICs in time.
     """
-    clone = domain_xml.clone_xml(xml, found.clone_args())
+    clone = unfinished.marked(domain_xml.clone_xml(xml, found.clone_args()))
     domain = connection.vir.createXML(clone, libvirt.VIR_DOMAIN_START_PAUSED)
     try:
         with GuestPort(domain, guest.IDENTITY_PORT) as port:
@@ -93,6 +93,7 @@ def start(found: Template, xml: str, *, connection: Connection) -> None:
             said = port.receive(timeout_s=IDENTITY_BOUND_S)
             if said != "done":
                 raise _unidentified(domain, said)
+            unfinished.unmark(domain)
     except BaseException:
         with contextlib.suppress(libvirt.libvirtError):  # it ended already
             domain.destroy()

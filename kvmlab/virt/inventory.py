@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_interface
 
+import libvirt
+
 from kvmlab.spec.network import Reservation
 from kvmlab.topology import GuestNic
 from kvmlab.virt import domain_xml
@@ -38,6 +40,25 @@ class NetworkFacts:
     subnets: tuple[IPv4Network | IPv6Network, ...]
     dhcp_subnet: IPv4Network | None = None
     reservations: tuple[Reservation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A NIC of a running guest that is plugged into a network.
+
+    Attributes
+    ----------
+    domain
+        Name of the guest.
+    mac
+        MAC address of the NIC.
+    tap
+        Its other end on the host; empty if it has none.
+    """
+
+    domain: str
+    mac: str
+    tap: str
 
 
 def network_facts(xml: str, *, is_active: bool) -> NetworkFacts:
@@ -94,8 +115,60 @@ def reservations_of(connection: Connection, macs: Collection[str]) -> list[tuple
 
 def domain_macs(connection: Connection) -> dict[str, list[str]]:
     """Return the MAC addresses of every domain, by name."""
+    return {name: domain_xml.interface_macs(xml) for name, xml in _domains(connection, 0)}
+
+
+def _domains(connection: Connection, flags: int) -> list[tuple[str, str]]:
+    """Return name and XML of the domains with these ``VIR_CONNECT_LIST_DOMAINS`` flags."""
+    found = []
     with connection.translated("list the domains") as vir:
-        return {d.name(): domain_xml.interface_macs(d.XMLDesc(0)) for d in vir.listAllDomains()}
+        for domain in vir.listAllDomains(flags):
+            try:
+                found.append((domain.name(), domain.XMLDesc(0)))
+            except libvirt.libvirtError as error:
+                # A guest that becomes a template ends, and is forgotten, from one moment to the next.
+                if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
+                    raise
+    return found
+
+
+def attachments(connection: Connection, network: NetworkFacts) -> list[Attachment]:
+    """Return the NICs of running guests that are plugged into a network, or into its bridge by name."""
+    return [
+        Attachment(name, _attribute(nic, "mac", "address"), _attribute(nic, "target", "dev"))
+        for name, xml in _domains(connection, libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)
+        for nic in ET.fromstring(xml).iterfind("./devices/interface")
+        if _attribute(nic, "source", "network") == network.name
+        or (nic.get("type") == "bridge" and _attribute(nic, "source", "bridge") == network.bridge)
+    ]
+
+
+def _attribute(element: ET.Element, tag: str, name: str) -> str:
+    found = element.find(f"./{tag}")
+    return "" if found is None else found.get(name, "")
+
+
+def inactive_networks(connection: Connection, xml: str) -> list[str]:
+    """Return the names of a domain's networks that are not started.
+
+    Parameters
+    ----------
+    connection
+        Libvirt that has them.
+    xml
+        XML of the domain.
+
+    Raises
+    ------
+    LibvirtError
+        If one of them is not even defined.
+    """
+    found = []
+    for name in domain_xml.network_names(xml):
+        with connection.translated(f"look at network {name!r}") as vir:
+            if not vir.networkLookupByName(name).isActive():
+                found.append(name)
+    return found
 
 
 def with_bridges(nics: Iterable[GuestNic], bridges: Mapping[str, str]) -> Iterator[GuestNic]:

@@ -8,10 +8,11 @@ from typing import Any
 import libvirt
 
 from kvmlab._repr import Table
-from kvmlab.errors import Timeout
+from kvmlab.errors import InUseError, Timeout
 from kvmlab.spec.network import Reservation
 from kvmlab.virt import inventory
 from kvmlab.virt.connection import Connection
+from kvmlab.virt.inventory import Attachment
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +96,83 @@ class Network:
             self.vir.create()
         return self
 
-    def destroy(self) -> None:
-        """Stop it; same as ``virsh net-destroy NAME``."""
+    def attached(self) -> Table[Attachment]:
+        """Return the NICs of running guests that are plugged into it.
+
+        Same as ``virsh net-port-list NAME``, with the names of the guests.
+        """
+        return Table(inventory.attachments(self._connection, self._facts()))
+
+    def _facts(self) -> inventory.NetworkFacts:
+        return inventory.network_facts(self.xml(), is_active=self.is_active)
+
+    def destroy(self, *, force: bool = False) -> Table[Attachment]:
+        """Stop it; same as ``virsh net-destroy NAME``.
+
+        Parameters
+        ----------
+        force
+            Also if guests are plugged into it, as libvirt itself does. They
+            run on, but their taps are ports of nothing then, also after a new
+            :meth:`start`: ``ip link set dev TAP master BRIDGE`` plugs one in again.
+
+        Returns
+        -------
+        Table
+            The NICs that lost their link.
+
+        Raises
+        ------
+        InUseError
+            If guests are plugged into it.
+        LibvirtError
+            If it is not active.
+        """
+        cut_off = self._cut_off("destroy", force=force)
         with self._connection.translated(f"destroy network {self.name!r}"):
             self.vir.destroy()
+        return cut_off
 
-    def undefine(self) -> None:
-        """Forget it; same as ``virsh net-undefine NAME``."""
+    def undefine(self, *, force: bool = False) -> Table[Attachment]:
+        """Forget it; same as ``virsh net-undefine NAME``.
+
+        An active network goes on until it is destroyed.
+
+        Parameters
+        ----------
+        force
+            Also if guests are plugged into it.
+
+        Returns
+        -------
+        Table
+            The NICs that lose their link when it is destroyed.
+
+        Raises
+        ------
+        InUseError
+            If guests are plugged into it.
+        """
+        cut_off = self._cut_off("undefine", force=force)
         with self._connection.translated(f"undefine network {self.name!r}"):
             self.vir.undefine()
+        return cut_off
+
+    def _cut_off(self, verb: str, *, force: bool) -> Table[Attachment]:
+        """Return who loses the link with the network's bridge; refuse if that is somebody."""
+        facts = self._facts()
+        # The bridge of mode "bridge" is the host's own, and stays.
+        has_bridge = facts.is_active and facts.forward != "bridge"
+        found = inventory.attachments(self._connection, facts) if has_bridge else []
+        users = list(dict.fromkeys(nic.domain for nic in found))
+        if users and not force:
+            raise InUseError(
+                f"cannot {verb} network {self.name!r}: plugged into it {'are' if users[1:] else 'is'} "
+                + ", ".join(users),
+                users=users,
+                hint=f"destroy() the guests first; {verb}(force=True) cuts them off while they run",
+            )
+        return Table(found)
 
     def reserve(self, reservation: Reservation) -> None:
         """Give a MAC address a fixed address and name.

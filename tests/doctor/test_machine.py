@@ -57,14 +57,6 @@ def test_devices_are_really_opened(tmp_path: Path) -> None:
     assert machine.try_device(str(tmp_path / "kvm")) == "No such file or directory"
 
 
-def test_iommu_groups_are_counted(tmp_path: Path) -> None:
-    assert machine.iommu_check(tmp_path).outcome == "warning"
-
-    (tmp_path / "kernel/iommu_groups/0").mkdir(parents=True)
-
-    assert machine.iommu_check(tmp_path).observed == "1 groups"
-
-
 def test_a_directory_that_does_not_exist_yet_is_judged_by_its_disk(tmp_path: Path) -> None:
     (found,) = machine.disk_checks({"state": tmp_path / "not/yet"})
 

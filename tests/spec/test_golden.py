@@ -10,6 +10,7 @@ import pytest
 
 from kvmlab.spec.boot import DirectBoot, DiskBoot
 from kvmlab.spec.domain import DomainSpec
+from kvmlab.spec.hostdev import PciPoolSpec
 from kvmlab.spec.identity import NetworkIdentity
 from kvmlab.spec.interface import NIC_MODELS, InterfaceSpec
 from kvmlab.spec.network import NetworkSpec, Reservation
@@ -45,6 +46,10 @@ NETWORKS = {
     "network-bridge": NetworkSpec(name="lan", forward="bridge", bridge="br0"),
     "network-isolated": NetworkSpec(name="island", subnet="192.168.53.0/30", dhcp=False),
     "network-private": NetworkSpec(name="private"),
+}
+POOLS = {
+    "network-vfs": PciPoolSpec(name="vfs", pf="enp3s0f0"),
+    "network-some-vfs": PciPoolSpec(name="some", addresses=("0000:03:10.0", "0000:03:10.2")),
 }
 DOMAINS = {
     "domain-image": DomainSpec(name="vm1"),
@@ -95,6 +100,7 @@ DOMAINS = {
     "domain-raw-disk": DomainSpec(
         name="cloud2", memory_mib=1024, boot=DiskBoot(disk=Path("/disks/cloud.img"), disk_format="raw")
     ),
+    "domain-hostdev": DomainSpec(name="own-card", hostdevs=(PciDevice(address="0000:03:00.1"),)),
     "domain-direct": DomainSpec(
         name="own", boot=DirectBoot(kernel=Path("/k"), initrd=Path("/i"), root=Path("/r"), cmdline="quiet")
     ),
@@ -113,7 +119,7 @@ def xml_of_domain(spec: DomainSpec, *, accelerator: str = "tcg", cpu_model: str 
 
 def documents() -> dict[str, str]:
     return {
-        **{name: spec.to_xml() for name, spec in NETWORKS.items()},
+        **{name: spec.to_xml() for name, spec in (NETWORKS | POOLS).items()},
         "network-identity": NETWORKS["network-nat"].to_xml(identity=IDENTITY),
         "network-bridge-identity": NETWORKS["network-bridge"].to_xml(identity=IDENTITY),
         "network-reservations": NETWORKS["network-nat"].to_xml(reservations=RESERVATIONS),
@@ -160,10 +166,11 @@ def test_libvirts_schema_refuses_a_wrong_file(tmp_path: Path) -> None:
 def described() -> Iterator[object]:
     yield from RESERVATIONS
     yield from NETWORKS.values()
+    yield from POOLS.values()
     yield IMAGE
     for spec in DOMAINS.values():
         yield spec
-        yield from spec.interfaces
+        yield from (*spec.interfaces, *spec.hostdevs)
         for nic in spec.interfaces:
             yield from (nic.source, *getattr(nic.source, "forwards", ()))
         if spec.boot is not None:
@@ -173,7 +180,7 @@ def described() -> Iterator[object]:
 @pytest.mark.parametrize(
     "kind",
     [
-        *(NetworkSpec, Reservation, DomainSpec, InterfaceSpec, DirectBoot, DiskBoot),
+        *(NetworkSpec, PciPoolSpec, Reservation, DomainSpec, InterfaceSpec, DirectBoot, DiskBoot),
         *(Direct, Tap, UserMode, UserForward, Multicast, UdpSocket, PciDevice),
     ],
     ids=lambda k: k.__name__,

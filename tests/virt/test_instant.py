@@ -1,6 +1,9 @@
 """Guests that start from a saved one are themselves, complete, and as good as booted ones."""
 
 import re
+import signal
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -227,6 +230,45 @@ def test_every_nic_model_gets_its_driver_and_an_address(
         assert [nic.driver for nic in nics] == [NIC_MODELS[model].driver for model in models]
     finally:
         guest.destroy()
+
+
+#: Is killed in the middle of a start: at the moment in which the guest's state would be loaded.
+KILLED = """\
+import os, signal, sys
+from kvmlab._progress import Silent
+from kvmlab.lab import Lab
+from kvmlab.virt import template
+
+template.load = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+Lab.attach(sys.argv[1]).domain(sys.argv[2]).start(progress=Silent())
+"""
+
+
+def test_a_killed_start_leaves_a_guest_that_says_so_and_can_be_started(lab: kl.Lab) -> None:
+    guest = define(lab, "half", ["virtio"])
+    done = subprocess.run([sys.executable, "-c", KILLED, lab.name, guest.name], check=False)
+    assert (done.returncode, guest.state) == (-signal.SIGKILL, "paused")
+
+    with pytest.raises(GuestError, match="'half': stands still half-started") as caught:
+        guest.run(["true"])
+    assert "start() it again" in caught.value.hint
+
+    guest.start(progress=Silent())
+    assert ask([guest], "hostname") == ["half"]
+    assert "starter" not in guest.xml()
+    guest.destroy()
+
+
+def test_a_guest_that_was_paused_by_hand_is_not_started_over(lab: kl.Lab) -> None:
+    guest = lab.domain("half").start(progress=Silent())
+    guest.vir.suspend()
+
+    with pytest.raises(GuestError, match="'half': is paused"):
+        guest.start(progress=Silent())
+
+    guest.vir.resume()
+    assert ask([guest], "hostname") == ["half"]
+    guest.destroy()
 
 
 def test_what_it_boots_must_be_there(lab: kl.Lab, tmp_path: object) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 import kvmlab as kl
 from kvmlab._progress import Silent
-from kvmlab.errors import LibvirtError, Timeout
+from kvmlab.errors import InUseError, LibvirtError, Timeout
 from kvmlab.spec.network import NetworkSpec, Reservation
 from kvmlab.virt.connection import Connection
 from kvmlab.virt.network import Network
@@ -78,6 +78,64 @@ def test_an_isolated_network_forwards_nothing(network: Network) -> None:
 
     assert island.forward == ""
     vir.undefine()
+
+
+#: A guest with a NIC in the network and one in its bridge; beside it one of another network's.
+PLUGGED = """\
+<domain type='test'><name>plugged</name><memory>8192</memory><os><type>hvm</type></os><devices>
+<interface type='network'><source network='blue'/><mac address='52:54:00:00:00:01'/></interface>
+<interface type='bridge'><source bridge='virbr-blue'/><mac address='52:54:00:00:00:02'/></interface>
+<interface type='network'><source network='default'/><mac address='52:54:00:00:00:03'/></interface>
+</devices></domain>
+"""
+
+
+@pytest.fixture
+def plugged(network: Network) -> Iterator[Network]:
+    """The network, started, with a guest plugged into it."""
+    network.start()
+    guest = network.vir.connect().createXML(PLUGGED)
+    yield network
+    guest.destroy()
+
+
+@pytest.mark.parametrize("verb", ["destroy", "undefine"])
+def test_a_network_with_guests_is_not_taken_away(plugged: Network, verb: str) -> None:
+    with pytest.raises(
+        InUseError, match=f"cannot {verb} network 'blue': plugged into it is plugged"
+    ) as caught:
+        getattr(plugged, verb)()
+
+    assert caught.value.users == ("plugged",)
+    assert f"{verb}(force=True)" in caught.value.hint
+    assert plugged.is_active
+
+
+def test_by_force_it_is_said_who_lost_the_link(plugged: Network) -> None:
+    lost = plugged.destroy(force=True)
+
+    assert [(nic.domain, nic.mac) for nic in lost] == [
+        ("plugged", "52:54:00:00:00:01"),
+        ("plugged", "52:54:00:00:00:02"),
+    ]
+    assert not plugged.is_active
+
+
+def test_a_network_that_is_not_active_cuts_nobody_off(plugged: Network) -> None:
+    plugged.destroy(force=True)
+
+    assert list(plugged.undefine()) == []
+
+
+def test_a_bridge_of_the_host_stays_when_its_network_goes(plugged: Network) -> None:
+    vir = plugged.vir.connect()
+    vir.networkDefineXML(NetworkSpec(name="lan", forward="bridge", bridge="virbr-blue").to_xml()).create()
+    lan = Network(plugged._connection, "lan")
+
+    lost = lan.destroy()
+
+    lan.undefine()
+    assert list(lost) == []
 
 
 # ------------------------------------------------------------------ a real libvirt
