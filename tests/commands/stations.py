@@ -33,7 +33,8 @@ def station(
         for address in addresses:
             own.run(["ip", "address", "add", address, "dev", "eth0", *(["nodad"] if ":" in address else [])])
         for gateway in gateways:
-            own.run(["ip", *(["-6"] if ":" in gateway else []), "route", "add", "default", "via", gateway])
+            family = ["-6"] if ":" in gateway else []  # a router may have advertised itself already
+            own.run(["ip", *family, "route", "replace", "default", "via", gateway])
         assert in_time(lambda: is_forwarding(lab, f"v-{name}"))
         yield own
     finally:
