@@ -177,6 +177,25 @@ def _write(path: Path, content: bytes) -> None:
     part.replace(path)
 
 
+def trust(made: Workspace) -> None:
+    """Sign the notebooks that were just put there: without that, JupyterLab shows no picture stored in them.
+
+    What a learner edited is not signed again (`jupyter trust` does that).
+
+    Parameters
+    ----------
+    made
+        The learner's folder, and what is new in it.
+    """
+    from nbformat import read  # takes longer to load than all of this
+    from nbformat.sign import NotebookNotary
+
+    notary = NotebookNotary()
+    for name in (*made.added, *made.updated, *made.beside):
+        if name.suffix == ".ipynb":
+            notary.sign(read(made.folder / name, as_version=4))
+
+
 def start(
     folder: Path, *, notebook: str = FIRST_NOTEBOOK, port: int | None = None, browser: bool = True
 ) -> None:

@@ -13,7 +13,9 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbformat.sign import NotebookNotary
 
 from kvmlab import jupyter
 from kvmlab.errors import HostError
@@ -151,6 +153,22 @@ def test_a_folder_that_cannot_be_made_is_a_clear_error(source: Path, tmp_path: P
 
 def test_this_installation_has_a_course_with_the_first_notebook() -> None:
     assert (jupyter.course_dir() / jupyter.FIRST_NOTEBOOK).is_file()
+
+
+def test_what_was_delivered_is_trusted_and_what_was_edited_is_not(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
+    made = jupyter.workspace(folder)
+
+    jupyter.trust(made)
+
+    nat = folder / "notebooks/01-nat.ipynb"
+    first = nbformat.read(folder / NAME, as_version=4)
+    edited = nbformat.reads(nat.read_text().replace("<svg", "<svg onload='alert(1)'"), as_version=4)
+    notary = NotebookNotary()
+    assert notary.check_signature(first)
+    assert not notary.check_signature(edited)
 
 
 def test_root_with_a_person_behind_it_is_sent_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ HOMES = {
     "IPython": {"_progress"},
     "ipywidgets": {"_progress"},
     "dpkt": {"tracing"},
+    "nbformat": {"jupyter"},
     "typer": {"cli"},
 }
 

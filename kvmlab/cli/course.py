@@ -19,6 +19,7 @@ def jupyter(
     from kvmlab import jupyter as course
 
     copy = course.workspace(folder)
+    course.trust(copy)
     if copy.added:
         print(f"{len(copy.added)} files of the course are new in {copy.folder}")
     if copy.updated:
