@@ -99,6 +99,8 @@ class Walk:
         last = self.hops[-1]
         if last.what == pcap.ARP_QUESTION:
             return f"It was never sent: nobody said which MAC address {last.destination} has."
+        if last.what == "unreachable":
+            return f"{last.source} knew no way on, and said so to its sender (ICMP, unreachable)."
         return f"It was last seen at {last.link} of {last.host} ({last.direction}, {last.what})."
 
     def save(self, folder: str | Path) -> list[Path]:
