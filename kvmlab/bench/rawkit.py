@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kvmlab import _paths
 from kvmlab._run import LocalRunner
 from kvmlab.bench import rawline
 from kvmlab.bench.rawguest import RawGuest
@@ -15,6 +14,7 @@ from kvmlab.lab import Lab
 from kvmlab.virt import domain_xml, instant
 from kvmlab.virt.connection import Connection
 from kvmlab.virt.domain import Domain
+from kvmlab.virt.saved import templates_dir
 
 #: QEMU's names of the NICs that guests of the bench have.
 DRIVERS = ("virtio-net-pci", "rtl8139")
@@ -74,9 +74,7 @@ class RawKit:
         """Take the guest's machine from libvirt and the saved guest from kvmlab's cache."""
         xml = domain.xml(inactive=True)
         connection = Connection(lab.uri)
-        template = instant.template_for(
-            domain.name, xml, templates=_paths.cache_dir() / "templates", connection=connection
-        )
+        template = instant.template_for(domain.name, xml, templates=templates_dir(), connection=connection)
         connection.close()
         without = domain_xml.clone_xml(xml, template.clone_args())
         saved = rawline.parse(lab.vir.domainXMLToNative("qemu-argv", without, 0))

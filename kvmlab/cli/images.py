@@ -1,11 +1,18 @@
 """Commands on guest images."""
 
 import shutil
-from typing import Annotated
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kvmlab.cli.output import JsonOption, print_json, print_rows
+
+if TYPE_CHECKING:
+    from kvmlab.image import Image
+    from kvmlab.lab.pruning import Old
+    from kvmlab.virt.saved import SavedGuest
 
 app = typer.Typer(help="Build, list, show and remove guest images.", no_args_is_help=True)
 
@@ -23,6 +30,7 @@ def build(
     """Build the guest image from the distribution's packages, if its recipe changed."""
     from kvmlab import image
     from kvmlab._progress import shown
+    from kvmlab.lab import pruning
 
     with shown(None, "guest image") as steps:
         built = image.build_image(progress=steps, force=force)
@@ -30,24 +38,51 @@ def build(
         print_json(image.read_manifest(built) | {"name": built.name, "path": str(built.path)})
     else:
         print(f"{built.name}  kernel {built.kernel_version}  {built.path}")
+        _say_old(pruning.find_old())
 
 
 @app.command(name="list")
-def list_(as_json: JsonOption = False) -> None:
-    """List the images, the newest first."""
+def list_(
+    templates: Annotated[
+        bool, typer.Option("--templates", help="List the saved guests for instant starts instead.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List the images with their sizes and their users, the newest first."""
     from kvmlab import image
+    from kvmlab.lab import pruning
+    from kvmlab.virt import saved
 
-    rows = [
-        {
-            "name": found.name,
-            "kernel": found.kernel_version,
-            "built": found.built,
-            "size_mib": found.size_mib,
-            "path": str(found.path),
-        }
-        for found in image.list_images()
-    ]
+    guests = saved.list_saved()
+    if templates:
+        rows = [{**asdict(guest), "path": str(guest.path)} for guest in guests]
+        print_rows(rows, as_json=as_json, empty="no saved guest; the first start makes one")
+        return
+    old = pruning.find_old()
+    rows = [_row(found, guests, old) for found in image.list_images()]
     print_rows(rows, as_json=as_json, empty="no image; build one with: kvmlab image build")
+    if not as_json:
+        _say_old(old)
+
+
+def _row(found: "Image", guests: "Sequence[SavedGuest]", old: "Old") -> dict[str, object]:
+    from kvmlab.lab import pruning
+
+    labs = ", ".join(pruning.labs_using(found.name))
+    return {
+        "name": found.name,
+        "kernel": found.kernel_version,
+        "built": found.built,
+        "size_mib": found.size_mib,
+        "saved_guests_mib": sum(guest.size_mib for guest in guests if guest.image == found.name),
+        "use": "old" if found in old.images else f"lab {labs}" if labs else "new guests",
+        "path": str(found.path),
+    }
+
+
+def _say_old(old: "Old") -> None:
+    if old.images or old.saved:
+        print(f"no version in use needs {old}; remove it with: kvmlab image remove --old")
 
 
 @app.command()
@@ -73,18 +108,25 @@ def show(name: ImageArgument = None, as_json: JsonOption = False) -> None:
 @app.command()
 def remove(
     name: ImageArgument = None,
+    old: Annotated[
+        bool, typer.Option("--old", help="Remove what no version in use and no running lab needs instead.")
+    ] = False,
     templates: Annotated[
         bool, typer.Option("--templates", help="Remove the saved guests for instant starts instead.")
     ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also if a running lab uses the image.")] = False,
 ) -> None:
-    """Remove an image, or the saved guests for instant starts."""
-    from kvmlab import _paths, image
+    """Remove an image, what is old, or the saved guests for instant starts."""
+    from kvmlab.lab import pruning
+    from kvmlab.virt import saved
 
-    if templates == (name is not None):
-        raise typer.BadParameter("name an image, or give --templates")
-    if name is None:
-        shutil.rmtree(_paths.cache_dir() / "templates", ignore_errors=True)
+    if [name is not None, old, templates].count(True) != 1:
+        raise typer.BadParameter("name an image, or give --old or --templates")
+    if old:
+        print(f"removed: {pruning.remove_old()}")
+    elif templates:
+        shutil.rmtree(saved.templates_dir(), ignore_errors=True)
         print("the saved guests are removed; the next start makes one anew")
-        return
-    image.remove_image(name)
-    print(f"image {name} is removed")
+    else:
+        pruning.remove_image(str(name), force=force)
+        print(f"image {name} is removed")

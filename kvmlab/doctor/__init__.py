@@ -12,11 +12,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from kvmlab import _paths
 from kvmlab._progress import Progress, shown
 from kvmlab._run import LocalRunner
 from kvmlab.doctor import features, guests, machine, namespaces, packages, passthrough, subids
 from kvmlab.doctor.report import Check, Report
-from kvmlab.errors import CommandTimeout
+from kvmlab.errors import CommandTimeout, HostError
 from kvmlab.host.namespaces import unshare_argv
 
 __all__ = ["Check", "Report", "examine"]
@@ -47,16 +48,19 @@ def examine(*, progress: Progress | None = None) -> Report:
     as it would for a lab.
     """
     runner = LocalRunner()
+    user = _user_check()
     with shown(progress, "doctor") as steps:
         steps.step("looking for programs")
         programs = packages.checks(runner)
         steps.step("making namespaces")
         inside = _namespace_checks(runner)
+        if user.outcome == "missing":  # the rest would look into folders of somebody else's
+            return Report((user, *programs, *inside))
         steps.step("looking at the machine")
         resources = machine.resource_checks()
         steps.step("trying KVM")
         boots = guests.checks(steps)
-    return Report((_user_check(), *programs, *inside, *resources, *boots))
+    return Report((user, *programs, *inside, *resources, *boots))
 
 
 def _namespace_checks(runner: LocalRunner) -> list[Check]:
@@ -99,6 +103,10 @@ def _inside_checks(runner: LocalRunner, found: dict[str, Any]) -> list[Check]:
 
 def _user_check() -> Check:
     why = "an ordinary user is enough; root's labs do without a user namespace"
+    try:
+        _paths.cache_dir(), _paths.state_dir()
+    except HostError as error:
+        return Check("user", "missing", str(error), why, error.hint)
     if os.geteuid() == 0:
         return Check("user", "ok", "root", why)
     return Check("user", "ok", f"{subids.user_name()} (uid {os.geteuid()})", why)

@@ -18,6 +18,9 @@ _HOMES = {
     "lab_dir": "places",
     "labs_dir": "places",
     "list_labs": "listing",
+    "find_old": "pruning",
+    "remove_image": "pruning",
+    "remove_old": "pruning",
     "start_all": "lab",
     "stop_lab": "listing",
 }

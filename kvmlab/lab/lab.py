@@ -15,14 +15,14 @@ from kvmlab.errors import KvmlabError, LabError
 from kvmlab.host import client, directory, firewall, namespaces, runner, world
 from kvmlab.host.firewall import Rule
 from kvmlab.host.links import NetworkState
-from kvmlab.lab import definition
+from kvmlab.lab import definition, pruning
 from kvmlab.lab.definition import Surroundings
 from kvmlab.lab.places import check_lab_name, lab_dir, lab_uri
 from kvmlab.spec.domain import DomainSpec
 from kvmlab.spec.hostdev import PciPoolSpec
 from kvmlab.spec.network import NetworkSpec
 from kvmlab.topology import GuestNic
-from kvmlab.virt import inventory
+from kvmlab.virt import inventory, saved
 from kvmlab.virt.accelerator import Accelerator, accelerator
 from kvmlab.virt.connection import Connection
 from kvmlab.virt.domain import Domain
@@ -92,7 +92,7 @@ class Lab:
             if replace and directory.is_alive(lab_dir(name)):
                 steps.step("ending the one before")
                 namespaces.stop(lab_dir(name))
-            namespaces.start(lab_dir(name), _paths.cache_dir() / "libvirt", steps)
+            namespaces.start(lab_dir(name), _paths.personal_cache_dir() / "libvirt", steps)
             try:
                 lab = cls(name)
                 steps.step("connecting to libvirtd")
@@ -219,6 +219,8 @@ class Lab:
             definition.define_pool(self._connection, spec)
             return self.network(spec.name)
         own_image = image.find_image() if spec.boot is None else None
+        if own_image is not None:
+            pruning.note_use(own_image.name, self.path)
         around = Surroundings(self.name, self._accelerator(), own_image, self.path / "guests", self.host)
         definition.define_domain(self._connection, spec, around)
         return self.domain(spec.name)
@@ -229,7 +231,7 @@ class Lab:
 
     def domain(self, name: str) -> Domain:
         """Return the domain of that name."""
-        return Domain(self._connection, name, templates=_paths.cache_dir() / "templates")
+        return Domain(self._connection, name, templates=saved.templates_dir())
 
     def networks(self) -> list[Network]:
         """Return the networks of the lab, by name."""

@@ -165,7 +165,7 @@ def accelerator(
 
 def _remembered(machine: Machine, image: BootFiles, progress: Progress) -> Accelerator:
     """Return the earlier answer if it still holds, else boot and keep the answer."""
-    path = _paths.cache_dir() / "accelerator.json"
+    path = _paths.personal_cache_dir() / "accelerator.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     key = _key(machine, image)
     with _locked(path.with_suffix(".lock")):

@@ -1,7 +1,6 @@
 """Start a domain from a template: find or make the template, start, plug in the NICs."""
 
 import contextlib
-import hashlib
 import os
 import time
 from collections.abc import Iterable, Sequence
@@ -13,10 +12,11 @@ import libvirt
 from kvmlab._progress import Progress
 from kvmlab.errors import GuestError
 from kvmlab.spec import guest
-from kvmlab.virt import condition, domain_xml, template, unfinished
+from kvmlab.virt import condition, domain_xml, origin, template, unfinished
 from kvmlab.virt.connection import Connection
+from kvmlab.virt.origin import Origin, TemplateKey
 from kvmlab.virt.port import GuestPort
-from kvmlab.virt.template import Template, TemplateKey
+from kvmlab.virt.template import Template
 
 #: Seconds in which a guest must know who it is and see its NICs, on a busy machine, too.
 IDENTITY_BOUND_S = 60.0
@@ -32,7 +32,7 @@ def template_for(name: str, xml: str, *, templates: Path, connection: Connection
     """
     boot = domain_xml.facts(xml)
     key = TemplateKey(
-        image=_files_digest(name, boot.boot_files),
+        image=_image_digest(name, boot.boot_files),
         machine=boot.machine,
         accelerator=boot.accelerator,
         memory_mib=boot.memory_mib,
@@ -40,21 +40,18 @@ def template_for(name: str, xml: str, *, templates: Path, connection: Connection
         qemu=int(connection.vir.getVersion()),
         devices=domain_xml.devices_digest(xml),
     )
-    return Template(templates / key.digest(), boot.memory_mib)
+    return Template(templates / key.digest(), boot.memory_mib, Origin(key, boot.boot_files))
 
 
-def _files_digest(name: str, files: Iterable[str]) -> str:
-    """Return a digest that changes when a file is replaced; their content is too large to read."""
+def _image_digest(name: str, files: Iterable[str]) -> str:
     try:
-        stats = [(file, Path(file).stat()) for file in files]
+        return origin.files_digest(files)
     except OSError as error:
         raise GuestError(
             name,
             f"what it boots is missing: {error.filename}",
             hint="was its image removed or built anew? undefine() the domain and define it again",
         ) from error
-    text = repr([(file, stat.st_size, stat.st_mtime_ns) for file, stat in stats])
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def make(found: Template, xml: str, *, connection: Connection, progress: Progress) -> None:

@@ -9,15 +9,13 @@ docs/devel/vm-templating.rst).
 
 import contextlib
 import fcntl
-import hashlib
-import json
 import os
 import shutil
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +25,7 @@ from kvmlab._progress import Progress
 from kvmlab.errors import BootTimeout, GuestError, ImageError, LibvirtError
 from kvmlab.spec import guest
 from kvmlab.virt.connection import Connection, qmp
+from kvmlab.virt.origin import Origin
 from kvmlab.virt.port import GuestPort
 
 #: Seconds in which a template must have booted (some 3 s under emulation on a quiet machine).
@@ -40,35 +39,6 @@ _STATE_FD = "kvmlab-state"
 _IGNORE_SHARED = [{"capability": "x-ignore-shared", "state": True}]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TemplateKey:
-    """All that decides whether a saved guest can be started here.
-
-    Attributes
-    ----------
-    image, machine, accelerator
-        Digest of the files that it boots, machine type, ``kvm`` or ``tcg``.
-    memory_mib, vcpus
-        Size of the guest.
-    qemu
-        QEMU's version number as libvirt gives it.
-    devices
-        Digest of the domain XML, so that a changed device tree makes a new template.
-    """
-
-    image: str
-    machine: str
-    accelerator: str
-    memory_mib: int
-    vcpus: int
-    qemu: int
-    devices: str
-
-    def digest(self) -> str:
-        """Return a short name for the key."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
-
-
 @dataclass(frozen=True, slots=True)
 class Template:
     """A saved guest: its memory and its device state.
@@ -76,13 +46,16 @@ class Template:
     Attributes
     ----------
     path
-        Directory of the two files.
+        Directory of its files.
     memory_mib
         Size of its memory.
+    origin
+        What it is made from.
     """
 
     path: Path
     memory_mib: int
+    origin: Origin | None = None
 
     @property
     def ram(self) -> Path:
@@ -146,7 +119,7 @@ def ensure(
         return
     home = template.path.parent
     home.mkdir(parents=True, exist_ok=True)
-    with _locked(template.path.with_suffix(".lock")):
+    with _locked(_lock_path(template.path)):
         if not template.exists():
             _discard_unfinished(template)
             _check_room(template)
@@ -182,7 +155,7 @@ def _building_folder(template: Template) -> Iterator[Template]:
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir=template.path.parent))
     folder.chmod(0o755)
     try:
-        yield Template(folder, template.memory_mib)
+        yield replace(template, path=folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -198,6 +171,8 @@ def _build(template: Template, make_xml: Callable[[str, list[str]], str], connec
             with GuestPort(domain, guest.IDENTITY_PORT) as port:
                 _wait_until_calm(domain, port)
                 _save(domain, template)
+                if template.origin is not None:
+                    template.origin.write(template.path)
         finally:
             with contextlib.suppress(LibvirtError), connection.translated("end the template guest"):
                 domain.destroy()
@@ -256,8 +231,41 @@ def _unreadable(domain: Any, said: str) -> LibvirtError:
     )
 
 
+def is_being_made(path: Path) -> bool:
+    """Tell whether this is the directory of a template that a process makes now."""
+    if _UNFINISHED not in path.name:
+        return False
+    try:
+        with _locked(_lock_path(path), wait=False):
+            return False
+    except BlockingIOError:
+        return True
+
+
+def discard(path: Path) -> None:
+    """Remove a template, whole or unfinished, unless a process makes it now."""
+    with contextlib.suppress(BlockingIOError), _locked(_lock_path(path), wait=False):
+        shutil.rmtree(path, ignore_errors=True)
+        _lock_path(path).unlink(missing_ok=True)
+
+
+def _lock_path(path: Path) -> Path:
+    return path.with_name(f"{path.name.split('.')[0]}.lock")
+
+
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("a") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
+def _locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a lock; who gets it last may have to make the file again, because the holder removed it."""
+    while True:
+        with path.open("a") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_at(path, stream.fileno()):
+                yield
+                return
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    """Tell whether an open file is still the one with this name."""
+    with contextlib.suppress(FileNotFoundError):
+        return path.stat().st_ino == os.fstat(descriptor).st_ino
+    return False

@@ -1,14 +1,17 @@
 """Guest images from the command line, on small files that are laid out as an image is."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from kvmlab import _paths
 from kvmlab.image import recipe, store
 from tests.cli.conftest import Run
 
 NAME = "debian-12-01234567"
+TEMPLATES = _paths.personal_cache_dir().relative_to(_paths.cache_dir()) / "templates"
 
 
 @pytest.fixture
@@ -75,11 +78,42 @@ def test_an_image_that_is_not_there_cannot_be_removed(kvmlab: Run, tmp_path: Pat
     assert "'nosuch'" in done.stderr
 
 
+def test_what_is_old_is_told_with_its_size_and_removed(kvmlab: Run, tmp_path: Path, image: Path) -> None:
+    shutil.copytree(image, image.with_name("debian-11-old"))
+    manifest = json.loads((image / store.MANIFEST).read_text()) | {"built": "2025-06-01T00:00:00+00:00"}
+    (image / store.MANIFEST).write_text(json.dumps(manifest))
+    (tmp_path / TEMPLATES / "0123").mkdir(parents=True)
+    env = {"KVMLAB_CACHE_DIR": str(tmp_path)}
+
+    listed = kvmlab("image", "list", **env).stdout.splitlines()
+    removed = kvmlab("image", "remove", "--old", **env).stdout
+
+    assert [line.split()[0] for line in listed if line.startswith("debian")] == [NAME, "debian-11-old"]
+    assert " old " in next(line for line in listed if "debian-11-old" in line)
+    assert listed[-1].endswith("remove it with: kvmlab image remove --old")
+    assert removed == "removed: 1 image and 1 saved guest, 0 MiB\n"
+    assert [path.name for path in tmp_path.glob("images/*")] == [NAME]
+    assert list((tmp_path / TEMPLATES).iterdir()) == []
+
+
+def test_saved_guests_are_listed_for_scripts(kvmlab: Run, tmp_path: Path) -> None:
+    (tmp_path / TEMPLATES / "0123").mkdir(parents=True)
+
+    done = kvmlab("image", "list", "--templates", "--json", KVMLAB_CACHE_DIR=str(tmp_path))
+
+    assert [(row["name"], row["size_mib"]) for row in json.loads(done.stdout)] == [("0123", 0)]
+
+
+def test_it_is_said_what_is_to_be_removed(kvmlab: Run) -> None:
+    for arguments in ([], ["debian-12", "--old"], ["--old", "--templates"]):
+        assert "name an image, or give --old or --templates" in kvmlab("image", "remove", *arguments).stderr
+
+
 def test_saved_guests_are_removed_and_images_stay(kvmlab: Run, tmp_path: Path, image: Path) -> None:
-    (tmp_path / "templates" / "0123").mkdir(parents=True)
+    (tmp_path / TEMPLATES / "0123").mkdir(parents=True)
 
     done = kvmlab("image", "remove", "--templates", KVMLAB_CACHE_DIR=str(tmp_path))
 
     assert done.returncode == 0
-    assert not (tmp_path / "templates").exists()
+    assert not (tmp_path / TEMPLATES).exists()
     assert image.exists()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from kvmlab import _paths
 from kvmlab.errors import ExecutableNotFound, SpecError
 from kvmlab.virt import accelerator as module
 from kvmlab.virt.accelerator import (
@@ -230,9 +231,22 @@ def test_it_is_asked_again_when_something_changed_that_it_depends_on(fake: Path,
 
 
 @pytest.mark.host
+def test_two_users_of_one_cache_do_not_take_each_others_answer_away(
+    fake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uid = os.geteuid()
+
+    for user in (uid, uid + 1, uid, uid + 1):
+        monkeypatch.setattr(os, "geteuid", lambda user=user: user)
+        accelerator(image=IMAGE)
+
+    assert calls(fake) == 4  # two boots for each of them
+
+
+@pytest.mark.host
 def test_a_damaged_answer_is_asked_again(fake: Path) -> None:
     accelerator(image=IMAGE)
-    path = fake / "cache/accelerator.json"
+    path = _paths.personal_cache_dir() / "accelerator.json"
     path.write_text(path.read_text()[:40])
 
     found = accelerator(image=IMAGE)
@@ -262,7 +276,7 @@ def test_a_refused_namespace_says_nothing_about_kvm_and_is_not_kept(
     assert time.monotonic() - started < 2
     assert found.name == "tcg"
     assert "unshare failed" in found.reason
-    assert not (fake / "cache/accelerator.json").exists()
+    assert not (_paths.personal_cache_dir() / "accelerator.json").exists()
 
 
 # ---------------------------------------------------------------- the real thing

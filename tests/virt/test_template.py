@@ -19,7 +19,8 @@ from kvmlab.errors import ImageError, LibvirtError
 from kvmlab.virt import template
 from kvmlab.virt.connection import Connection
 from kvmlab.virt.domain import Domain
-from kvmlab.virt.template import Template, TemplateKey
+from kvmlab.virt.origin import TemplateKey
+from kvmlab.virt.template import Template
 from tests.virt.conftest import BOUND_S, define
 
 KEY = TemplateKey(
