@@ -75,6 +75,12 @@ def test_a_free_card_is_named(with_iommu: Path) -> None:
     assert (found.outcome, "free for a guest: 0000:04:00.0;" in found.observed) == ("ok", True)
 
 
+def test_a_card_with_sriov_is_told_with_how_many_it_can_be(tmp_path: Path) -> None:
+    found = checks(sysfs("guest-with-sriov", tmp_path / "sys"))["network cards"]
+
+    assert found.observed.endswith("SR-IOV: 0000:04:00.0 up to 7 virtual functions")
+
+
 def test_nothing_of_it_is_a_need(with_iommu: Path, tmp_path: Path) -> None:
     found = [*passthrough.checks(with_iommu), *passthrough.checks(tmp_path / "nothing")]
 

@@ -68,6 +68,17 @@ def test_cards_behind_one_conventional_bridge_go_together(with_iommu: Path) -> N
     assert pair[1].address in pair[0].obstacle
 
 
+def test_virtual_functions_of_a_card_are_told_from_it(tmp_path: Path) -> None:
+    found = {nic.address: nic for nic in pci.pci_nics(sysfs("guest-with-sriov", tmp_path))}
+    card, virtual = found["0000:04:00.0"], [nic for nic in found.values() if nic.is_vf]
+
+    assert (card.driver, card.vfs, card.total_vfs, card.is_vf) == ("igb", 2, 7, False)
+    assert [(nic.address, nic.driver, nic.companions) for nic in virtual] == [
+        ("0000:04:10.0", "igbvf", ()),
+        ("0000:04:10.2", "igbvf", ()),
+    ]
+
+
 def test_without_an_iommu_no_card_can_be_handed_on(with_iommu: Path) -> None:
     for device in with_iommu.glob("bus/pci/devices/*"):
         (device / "iommu_group").unlink()

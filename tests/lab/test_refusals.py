@@ -24,6 +24,14 @@ def cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def sriov(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The cards of another recorded machine: one has two virtual functions."""
+    recorded, read = sysfs("guest-with-sriov", tmp_path), pci.pci_nics
+    monkeypatch.setattr(pci, "pci_nics", lambda: read(recorded))
+    return recorded
+
+
+@pytest.fixture
 def root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refusals, "is_real_root", lambda: True)
 
@@ -91,3 +99,27 @@ def test_a_free_card_goes_to_a_guest_but_not_as_an_interface(cards: Path) -> Non
     with pytest.raises(SpecError, match="is no virtual function") as caught:
         check(kl.DomainSpec(name="vm1", interfaces=(kl.InterfaceSpec(source=kl.PciDevice(address=CARD)),)))
     assert "hostdevs" in caught.value.hint
+
+
+VIRTUAL = "0000:04:10.0"
+
+
+@pytest.mark.usefixtures("root")
+def test_a_free_virtual_function_is_an_interface_and_part_of_a_pool(sriov: Path) -> None:
+    (flags,) = sriov.glob(f"bus/pci/devices/{VIRTUAL}/net/*/flags")
+    flags.write_text("0x1002\n")
+
+    check(kl.DomainSpec(name="vm1", interfaces=(kl.InterfaceSpec(source=kl.PciDevice(address=VIRTUAL)),)))
+    check(kl.PciPoolSpec(name="vfs", addresses=(VIRTUAL,)))
+    check(kl.PciPoolSpec(name="vfs", pf="eth0"))
+
+
+@pytest.mark.usefixtures("root")
+def test_a_card_without_virtual_functions_makes_no_pool_yet(sriov: Path) -> None:
+    (count,) = sriov.glob("bus/pci/devices/*/sriov_numvfs")
+    count.write_text("0\n")
+
+    with pytest.raises(SpecError, match="'eth0' has no virtual functions yet, it can have 7") as caught:
+        check(kl.PciPoolSpec(name="vfs", pf="eth0"))
+
+    assert "sriov_numvfs" in caught.value.hint
