@@ -8,11 +8,13 @@ and none of it where iptables is the legacy one.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
+from kvmlab._repr import Table
 from kvmlab._run import Completed, Runner
 from kvmlab.errors import ExecutableNotFound, HostError
+from kvmlab.host.chains import BaseChain, base_chains
 
 #: Status of ``nsenter`` and ``ip netns exec`` if the program is not there.
 _NOT_FOUND = 127
@@ -74,6 +76,24 @@ class Rule:
         return self.table == "libvirt_network" or self.chain.startswith("LIBVIRT_")
 
 
+class RuleSet(Table[Rule]):
+    """The rules of a host, as a table, and the chains in which packets meet them.
+
+    Parameters
+    ----------
+    rules
+        The rules, in the order of their chains.
+    chains
+        Where packets begin.
+    """
+
+    __slots__ = ("chains",)
+
+    def __init__(self, rules: Iterable[Rule] = (), chains: Iterable[BaseChain] = ()) -> None:
+        super().__init__(rules)
+        self.chains = tuple(chains)
+
+
 @dataclass(frozen=True, slots=True)
 class SourceNat:
     """What leaves ``subnet`` gets another source address.
@@ -115,7 +135,7 @@ class PortForward:
     to: str
 
 
-def read_rules(runner: Runner) -> tuple[Rule, ...]:
+def read_rules(runner: Runner) -> RuleSet:
     """Read all rules of a host.
 
     Parameters
@@ -137,7 +157,7 @@ def read_rules(runner: Runner) -> tuple[Rule, ...]:
         "ip": _output(runner, ["iptables-save", "-c"]) or "",
         "ip6": _output(runner, ["ip6tables-save", "-c"]) or "",
     }
-    return combine(parse_nft(native), saved)
+    return RuleSet(combine(parse_nft(native), saved), base_chains(native, saved))
 
 
 def combine(native: Iterable[Rule], saved: dict[str, str]) -> tuple[Rule, ...]:
@@ -216,23 +236,24 @@ def _nft_rule(line: str, place: tuple[str, str, str]) -> Rule:
 def parse_iptables(text: str, *, family: str = "ip") -> tuple[Rule, ...]:
     """Read the rules from what ``iptables-save -c`` (or ``ip6tables-save -c``) printed."""
     table, rules = "", []
+    chains = {name for _table, name in _saved_chains(text)}
     for line in text.splitlines():
         if line.startswith("*"):
             table = line[1:]
         elif found := _SAVED.fullmatch(line):
             packets, size, chain, body = found.groups()
-            rule = Rule(family, table, chain, body, _iptables_verdict(body), int(packets), int(size))
+            rule = Rule(family, table, chain, body, _iptables_verdict(body, chains), int(packets), int(size))
             rules.append(rule)
     return tuple(rules)
 
 
-def _iptables_verdict(text: str) -> str:
+def _iptables_verdict(text: str, chains: Container[str]) -> str:
     target = _TARGET.search(text)
     if target is None:
         return ""
-    if target[2].isupper() and "_" not in target[2]:  # iptables' own targets are words in capitals
-        return target[2].lower()
-    return f"{'jump' if target[1] == '-j' else 'goto'} {target[2]}"
+    if target[2] in chains:
+        return f"{'jump' if target[1] == '-j' else 'goto'} {target[2]}"
+    return target[2].lower()
 
 
 def source_nats(rules: Iterable[Rule]) -> tuple[SourceNat, ...]:

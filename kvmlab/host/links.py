@@ -5,7 +5,7 @@ fdb`` show, as data that travels as JSON: a lab's PID 1 reads it inside the
 namespaces and sends it to the notebook.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -74,6 +74,9 @@ class Link:
     redirect
         Name of the link that a filter sends its incoming frames to
         (tc-mirred(8)); empty if none does.
+    vlans
+        Of a port of a bridge that looks at VLAN tags: what it lets pass, in
+        the words of bridge(8), such as ``1 PVID Egress Untagged``.
     """
 
     index: int
@@ -95,6 +98,7 @@ class Link:
     vlan_id: int | None = None
     mode: str = ""
     redirect: str = ""
+    vlans: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,13 +213,23 @@ class FdbEntry:
 
 @dataclass(frozen=True, slots=True)
 class NetworkState:
-    """All that one network namespace had at one moment."""
+    """All that one network namespace had at one moment.
+
+    Attributes
+    ----------
+    links, addresses, routes, neighbors, fdb
+        Its tables.
+    forwards
+        Versions of IP that it forwards between its links, 4 and 6: whether it
+        is a router (``net.ipv4.ip_forward``, ``net.ipv6.conf.all.forwarding``).
+    """
 
     links: tuple[Link, ...] = ()
     addresses: tuple[Address, ...] = ()
     routes: tuple[Route, ...] = ()
     neighbors: tuple[Neighbor, ...] = ()
     fdb: tuple[FdbEntry, ...] = ()
+    forwards: tuple[int, ...] = ()
 
     def link(self, name: str) -> Link | None:
         """Return the link of that name; None if there is none."""
@@ -242,11 +256,12 @@ class NetworkState:
             routes=tuple(Route(**row) for row in data["routes"]),
             neighbors=tuple(Neighbor(**row) for row in data["neighbors"]),
             fdb=tuple(FdbEntry(**row) for row in data["fdb"]),
+            forwards=tuple(data["forwards"]),
         )
 
 
-def _link_from_dict(*, peer: Mapping[str, Any] | None, **rest: Any) -> Link:
-    return Link(peer=None if peer is None else Peer(**peer), **rest)
+def _link_from_dict(*, peer: Mapping[str, Any] | None, vlans: Sequence[str] = (), **rest: Any) -> Link:
+    return Link(peer=None if peer is None else Peer(**peer), vlans=tuple(vlans), **rest)
 
 
 def read_state(netns_name: str | None = None) -> NetworkState:

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from pyroute2 import IPRoute
@@ -20,6 +21,7 @@ _MAIN_TABLE = 254
 _IFA_F_DADFAILED, _IFA_F_TENTATIVE, _IFA_F_PERMANENT = 0x08, 0x40, 0x80
 _NUD_PERMANENT = 0x80
 _PORT_STATES = ("disabled", "listening", "learning", "forwarding", "blocking")
+_VLAN_WORDS = {0x2: "PVID", 0x4: "Egress Untagged"}
 _TUN_TYPES = {1: "tun", 2: "tap"}
 _SCOPES = {0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
 _ROUTE_KINDS = {1: "unicast", 6: "blackhole", 7: "unreachable", 8: "prohibit", 9: "throw"}
@@ -35,6 +37,11 @@ _NEIGHBOR_STATES = {
     0x20: "failed",
     _NUD_PERMANENT: "permanent",
 }
+#: Whether the namespace of whoever reads it is a router, by version of IP.
+_FORWARDING = {
+    4: Path("/proc/sys/net/ipv4/ip_forward"),
+    6: Path("/proc/sys/net/ipv6/conf/all/forwarding"),
+}
 #: Where filters for incoming frames hang (TC_H_INGRESS, linux/pkt_sched.h).
 _INGRESS = 0xFFFF0000
 #: Unit of the timers of a bridge: hundredths of a second (USER_HZ).
@@ -45,8 +52,8 @@ def read(netns_name: str | None) -> NetworkState:
     """Read all tables of a namespace; see :func:`kvmlab.host.links.read_state`."""
     where = "this network namespace" if netns_name is None else f"network namespace {netns_name!r}"
     try:
-        with _opened(netns_name) as ipr:
-            return _read(ipr, netns_name or "")
+        with _opened(netns_name) as (ipr, forwards):
+            return replace(_read(ipr, netns_name or ""), forwards=forwards)
     except FileNotFoundError as error:
         raise NetlinkError(f"there is no {where}", hint="see `ip netns list`") from error
     except (OSError, Pyroute2Error) as error:
@@ -54,8 +61,10 @@ def read(netns_name: str | None) -> NetworkState:
 
 
 @contextlib.contextmanager
-def _opened(netns_name: str | None) -> Iterator[IPRoute]:
-    """Open a netlink socket in a namespace; the calling thread is back in its own after that.
+def _opened(netns_name: str | None) -> Iterator[tuple[IPRoute, tuple[int, ...]]]:
+    """Open a netlink socket in a namespace, and look at what netlink does not tell: what it forwards.
+
+    The calling thread is back in its own namespace after that.
 
     A socket stays in the namespace where it was made (network_namespaces(7)).
     pyroute2's own ``IPRoute(netns=…)`` forks to the same end, which takes
@@ -63,12 +72,21 @@ def _opened(netns_name: str | None) -> Iterator[IPRoute]:
     """
     if netns_name is None:
         with IPRoute() as ipr:
-            yield ipr
+            yield ipr, _forwards()
         return
     with kernel.inside_netns(kernel.NETNS_DIR / netns_name):
-        ipr = IPRoute()
+        ipr, forwards = IPRoute(), _forwards()
     with ipr:
-        yield ipr
+        yield ipr, forwards
+
+
+def _forwards() -> tuple[int, ...]:
+    """Return the versions of IP that the calling thread's namespace forwards (the kernel's ip-sysctl)."""
+    return tuple(version for version, path in _FORWARDING.items() if path.is_file() and _is_on(path))
+
+
+def _is_on(path: Path) -> bool:
+    return path.read_text(encoding="ascii").strip() != "0"
 
 
 def _read(ipr: IPRoute, own_name: str) -> NetworkState:
@@ -76,8 +94,9 @@ def _read(ipr: IPRoute, own_name: str) -> NetworkState:
     names = {message["index"]: message.get("IFLA_IFNAME") for message in dump}
     namespaces: dict[int | None, str] = {None: own_name, **_namespaces(ipr, dump)}
     neighbors = [n for m in ipr.neigh("dump") if (n := neighbor(m, names)) is not None]
+    links = [_redirected(link(message, names, namespaces), ipr, names) for message in dump]
     return NetworkState(
-        links=tuple(_redirected(link(message, names, namespaces), ipr, names) for message in dump),
+        links=tuple(_with_vlans(links, ipr)),
         addresses=tuple(address(message, names) for message in ipr.addr("dump")),
         routes=tuple(r for message in ipr.route("dump") for r in routes(message, names)),
         neighbors=tuple(neighbors),
@@ -98,6 +117,27 @@ def _redirected(found: Link, ipr: IPRoute, names: Mapping[int, str]) -> Link:
             if mirred:
                 return replace(found, redirect=names.get(mirred["ifindex"], ""))
     return found
+
+
+def _with_vlans(links: list[Link], ipr: IPRoute) -> list[Link]:
+    """Add the VLANs of ports of bridges that look at tags; other kernels and bridges are not asked."""
+    bridges = {found.name for found in links if found.vlan_filtering}
+    if not bridges:
+        return links
+    known = dict(vlans(message) for message in ipr.get_vlans())
+    return [replace(k, vlans=known.get(k.index, ())) if k.master in bridges else k for k in links]
+
+
+def vlans(message: Any) -> tuple[int, tuple[str, ...]]:
+    """Return index and VLANs of a port from an RTM_NEWLINK message of family AF_BRIDGE."""
+    found = message.get("IFLA_AF_SPEC")
+    rows = [value for name, value in found["attrs"] if name == "IFLA_BRIDGE_VLAN_INFO"] if found else []
+    return message["index"], tuple(_vlan(row["vid"], row["flags"]) for row in rows)
+
+
+def _vlan(vlan_id: int, flags: int) -> str:
+    """Describe a VLAN of a port as bridge(8) does."""
+    return " ".join([str(vlan_id), *(word for flag, word in _VLAN_WORDS.items() if flags & flag)])
 
 
 def _namespaces(ipr: IPRoute, dump: list[Any]) -> dict[int | None, str]:

@@ -13,7 +13,7 @@ from kvmlab._repr import Table
 from kvmlab._run import LocalRunner
 from kvmlab.errors import KvmlabError, LabError
 from kvmlab.host import client, directory, firewall, namespaces, runner, world
-from kvmlab.host.firewall import Rule
+from kvmlab.host.firewall import RuleSet
 from kvmlab.host.links import NetworkState
 from kvmlab.lab import definition, pruning
 from kvmlab.lab.definition import Surroundings
@@ -174,12 +174,12 @@ class Lab:
         found = client.request(self.path, op="state", hosts=list(hosts))
         return {host: NetworkState.from_dict(state) for host, state in found.items()}
 
-    def firewall_rules(self) -> Table[Rule]:
+    def firewall_rules(self) -> RuleSet:
         """Return the firewall rules of the KVM host, libvirt's among them.
 
         Same as ``nft list ruleset`` and ``iptables-save``.
         """
-        return Table(firewall.read_rules(self.host))
+        return firewall.read_rules(self.host)
 
     def guest_nics(self) -> Table[GuestNic]:
         """Return the NICs of all guests, as libvirt and the guests themselves tell it.

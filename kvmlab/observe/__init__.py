@@ -1,15 +1,22 @@
 """Read the topology of a running lab: from kernel, libvirt and firewall, never from a plan."""
 
-from kvmlab.observe.kvm_host import KvmHost, guest_nodes
+from collections.abc import Iterable
+
+from kvmlab._repr import Table
+from kvmlab.observe.expectations import findings
+from kvmlab.observe.guests import guest_edges, guest_nodes
+from kvmlab.observe.kvm_host import host_edges, host_nodes
+from kvmlab.observe.routing import routing_edges, routing_nodes
+from kvmlab.observe.seen import Seen, SeenNetwork
 from kvmlab.observe.views import NetworkView, Observable
 from kvmlab.observe.world import cables, world_nodes
-from kvmlab.topology import Node, Topology
+from kvmlab.topology import Edge, Finding, Node, Topology
 
 __all__ = ["NetworkView", "Observable", "snapshot"]
 
 
 def snapshot(lab: Observable) -> Topology:
-    """Return what is connected to what in a lab at this moment.
+    """Return what is connected to what in a lab at this moment, and what is not as expected.
 
     Parameters
     ----------
@@ -28,14 +35,23 @@ def snapshot(lab: Observable) -> Topology:
     ruleset`` and ``iptables-save``.
     """
     states = lab.network_state()
-    nics = tuple(lab.guest_nics())
-    kvm_host = KvmHost(states["host"], tuple(lab.networks()), tuple(lab.firewall_rules()))
+    networks = tuple(map(SeenNetwork.of, lab.networks()))
+    seen = Seen(states, tuple(lab.guest_nics()), networks, lab.firewall_rules())
     nodes = (
         Node("host", "host", "KVM host", (f"guests run on {lab.accelerator}",)),
-        *guest_nodes(nics, kvm_host.state),
-        *kvm_host.nodes(),
+        *guest_nodes(seen),
+        *host_nodes(seen),
+        *routing_nodes(seen),
         *world_nodes(states),
     )
-    known = {node.id for node in nodes}
-    edges = (*kvm_host.guest_edges(nics), *kvm_host.edges(), *cables(states))
-    return Topology(nodes, tuple(edge for edge in edges if {edge.source, edge.target} <= known))
+    edges = (*guest_edges(seen), *host_edges(seen), *routing_edges(seen), *cables(states))
+    return _joined(nodes, edges, findings(seen))
+
+
+def _joined(nodes: Iterable[Node], edges: Iterable[Edge], wrong: Iterable[Finding]) -> Topology:
+    """Leave out edges to what is not there, as to a switch that nobody sees, and what was found at them."""
+    kept = tuple(nodes)
+    known = {node.id for node in kept}
+    whole = {edge.id: edge for edge in edges if {edge.source, edge.target} <= known}
+    told = Table(finding for finding in wrong if finding.item in known | set(whole))
+    return Topology(kept, tuple(whole.values()), told)

@@ -1,11 +1,14 @@
 """What a lab has to tell about itself, so that its topology can be read."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from ipaddress import IPv4Network, IPv6Network
+from typing import Protocol, TypeAlias
 
-from kvmlab.host.firewall import Rule
+from kvmlab.host.firewall import RuleSet
 from kvmlab.host.links import NetworkState
 from kvmlab.topology import GuestNic
+
+Subnet: TypeAlias = IPv4Network | IPv6Network
 
 
 class NetworkView(Protocol):
@@ -29,6 +32,16 @@ class NetworkView(Protocol):
     @property
     def is_active(self) -> bool:
         """Whether it is started."""
+        ...
+
+    @property
+    def subnets(self) -> Sequence[Subnet]:
+        """Subnets that the host has an address in through its bridge."""
+        ...
+
+    @property
+    def dhcp_subnet(self) -> IPv4Network | None:
+        """The IPv4 subnet in which it gives out addresses; None without DHCP."""
         ...
 
 
@@ -57,6 +70,6 @@ class Observable(Protocol):
         """Return the libvirt networks."""
         ...
 
-    def firewall_rules(self) -> Sequence[Rule]:
+    def firewall_rules(self) -> RuleSet:
         """Return the firewall rules of the KVM host."""
         ...

@@ -1,6 +1,7 @@
 """The part of a topology around the KVM host: LAN, router, second PC, internet, and the cables."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from ipaddress import ip_interface
 
 from kvmlab.host import world
@@ -34,19 +35,20 @@ def world_nodes(states: Mapping[str, NetworkState]) -> Iterator[Node]:
     """Yield the LAN and the internet."""
     yield Node("lan", "lan", "LAN", _lan_subnets(states["router"]))
     for host, label in (("switch", "switch"), ("router", "router"), ("pc", "PC")):
-        yield _machine("lan", label, states[host], node_id=host)
+        yield _machine(host, label, states[host], node_id=host, parent="lan")
     yield Node("internet", "internet", "internet")
-    yield _machine("internet", "provider", states["internet"], node_id=_PROVIDER)
+    yield _machine("internet", "provider", states["internet"], node_id=_PROVIDER, parent="internet")
     for name, addresses in _servers(states["internet"]).items():
         yield Node(_server(name), "server", name, tuple(addresses), parent="internet")
 
 
-def _machine(parent: str, label: str, state: NetworkState, *, node_id: str) -> Node:
+def _machine(host: str, label: str, state: NetworkState, *, node_id: str, parent: str) -> Node:
     cabled = [link for link in state.links if link.kind != "loopback"]
     lines = tuple(f"{link.name} {cidr}" for link in cabled for cidr in configured(state, link.name))
     is_up = any(link_state(link) == "up" for link in cabled)
     kind = "router" if node_id == _PROVIDER else node_id
-    return Node(node_id, kind, label, lines, "up" if is_up else "down", parent)
+    interfaces = tuple(f"{host}/{link.name}" for link in cabled)
+    return Node(node_id, kind, label, lines, "up" if is_up else "down", parent, interfaces)
 
 
 def _server(name: str) -> str:
@@ -72,15 +74,58 @@ def _servers(internet: NetworkState) -> dict[str, list[str]]:
 _OUTWARD = {"host": 0, "switch": 1, "router": 2, "pc": 2, "internet": 3}
 
 
-def cables(states: Mapping[str, NetworkState]) -> Iterator[Edge]:
-    """Yield the veth pairs between the hosts of the world, and what the provider reaches."""
+@dataclass(frozen=True, slots=True)
+class Cable:
+    """A veth pair between two hosts of the world.
+
+    Attributes
+    ----------
+    near_host, near
+        The end that is nearer to the guests.
+    far_host, far
+        The other end.
+    """
+
+    near_host: str
+    near: Link
+    far_host: str
+    far: Link
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """Ids of the nodes that it connects."""
+        return _end(self.near_host, self.near), _end(self.far_host, self.far)
+
+    @property
+    def edge(self) -> str:
+        """Id of its edge."""
+        return " -- ".join(self.ends)
+
+    @property
+    def trouble(self) -> str:
+        """Why it carries nothing; empty if it does."""
+        for host, end in ((self.near_host, self.near), (self.far_host, self.far)):
+            if not end.is_up:
+                return f"{end.name} set down"
+            # whether a port of the KVM host's own bridges forwards shows at the bridge
+            if host != "host" and end.port_state not in ("", "forwarding") and end.has_carrier:
+                return f"{end.name} {end.port_state}"
+        return "" if link_state(self.near) == link_state(self.far) == "up" else "no carrier"
+
+
+def spanned(states: Mapping[str, NetworkState]) -> Iterator[Cable]:
+    """Yield the cables between the hosts of the world, from the KVM host outward."""
     for host in sorted(states, key=_OUTWARD.__getitem__):
         for link in states[host].links:
             far_host, far = _other_end(states, link)
-            if far is None or _OUTWARD[far_host] <= _OUTWARD[host]:
-                continue
-            label, state = _cable(link, far)
-            yield Edge(_end(host, link), _end(far_host, far), label, state)
+            if far is not None and _OUTWARD[far_host] > _OUTWARD[host]:
+                yield Cable(host, link, far_host, far)
+
+
+def cables(states: Mapping[str, NetworkState]) -> Iterator[Edge]:
+    """Yield the cables as edges, and what the provider reaches."""
+    for cable in spanned(states):
+        yield Edge(*cable.ends, "", "down" if cable.trouble else "up")
     for name in _servers(states["internet"]):
         yield Edge(_PROVIDER, _server(name))
 
@@ -99,12 +144,3 @@ def _end(host: str, link: Link) -> str:
     if host == "internet":
         return _PROVIDER
     return on_host(link.name) if host == "host" else host
-
-
-def _cable(near: Link, far: Link) -> tuple[str, str]:
-    """Return label and state of a cable from its two ends."""
-    for end in (near, far):
-        if end.port_state and end.port_state != "forwarding":
-            return f"{end.name} {end.port_state}", "down"
-    is_up = link_state(near) == link_state(far) == "up"
-    return "", "up" if is_up else "down"

@@ -219,7 +219,10 @@ class Domain:
         found = guest_nics.from_xml(self.name, self.state, self.xml())
         if not domain_xml.facts(self.xml()).has_agent:
             known = self._leased()
-            return Table(replace(nic, addresses=known.get(nic.mac, ())) for nic in found)
+            return Table(
+                replace(nic, addresses=known[nic.mac], told_by="leases") if nic.mac in known else nic
+                for nic in found
+            )
         if found and found[0].state == "running":
             with contextlib.suppress(GuestError, CommandTimeout):  # without its agent the guest is silent
                 said = self._agent.run(guest_nics.ASK, timeout_s=10.0, stdin="").check().stdout

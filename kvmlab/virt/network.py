@@ -3,6 +3,7 @@
 import time
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 import libvirt
@@ -78,6 +79,16 @@ class Network:
         """Its forward mode; empty for an isolated network."""
         element = ET.fromstring(self.xml()).find("./forward")
         return "" if element is None else element.get("mode", "nat")
+
+    @property
+    def subnets(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Subnets that the host has an address in through its bridge."""
+        return inventory.network_facts(self.xml(), is_active=False).subnets
+
+    @property
+    def dhcp_subnet(self) -> IPv4Network | None:
+        """The IPv4 subnet in which it gives out addresses; None without DHCP."""
+        return inventory.network_facts(self.xml(), is_active=False).dhcp_subnet
 
     def xml(self) -> str:
         """Return its XML as libvirt has it; same as ``virsh net-dumpxml NAME``."""

@@ -185,7 +185,7 @@ def test_a_negated_match_is_not_taken_for_a_match(text: str, expected: SourceNat
 def test_a_host_without_iptables_has_the_rules_of_nft() -> None:
     rules = firewall.read_rules(Recorded(nft=sample("debian13-nft.txt")))
 
-    assert rules == firewall.parse_nft(sample("debian13-nft.txt"))
+    assert tuple(rules) == firewall.parse_nft(sample("debian13-nft.txt"))
 
 
 def test_a_host_without_nft_is_an_error_that_names_it() -> None:

@@ -47,6 +47,8 @@ ip route add 10.7.0.0/24 via inet6 2001:db8::5 dev br0
 ip route add 192.0.2.0/24 dev br0 table 77
 ip neighbour add 10.0.0.3 lladdr 02:00:00:00:00:33 dev br0
 bridge fdb add 02:00:00:00:00:44 dev v0 master static
+ip netns exec a sysctl -q -w net.ipv4.ip_forward=1
+ip netns exec b sysctl -q -w net.ipv6.conf.all.forwarding=1
 """
 
 READ = """
@@ -182,6 +184,27 @@ def test_the_forwarding_database_is_read(home: NetworkState) -> None:
 
     assert FdbEntry("02:00:00:00:00:10", "br0", "v0", is_permanent=True) in own
     assert FdbEntry("02:00:00:00:00:44", "br0", "v0", is_permanent=False) in own
+
+
+def test_each_namespace_is_a_router_or_not_by_itself(seen: Any) -> None:
+    assert {name: state["forwards"] for name, state in seen["states"].items()} == {"": [], "a": [4], "b": [6]}
+
+
+def test_vlans_of_ports_are_read_in_the_words_of_bridge() -> None:
+    """Messages of a Linux 6.1 whose bridge looks at VLAN tags, as nlmon showed them to ``tcpdump``."""
+    from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
+
+    from kvmlab.host import netlink
+
+    messages = [ifinfmsg(bytes.fromhex(line)) for line in (DATA / "bridge-vlans.txt").read_text().split()]
+    for message in messages:
+        message.decode()
+
+    assert dict(map(netlink.vlans, messages)) == {
+        5: ("1 PVID Egress Untagged",),
+        7: ("1 Egress Untagged", "10 PVID Egress Untagged"),
+        8: ("1 PVID Egress Untagged", "20", "21"),
+    }
 
 
 def test_reading_three_namespaces_takes_no_time_to_notice(seen: Any) -> None:

@@ -5,14 +5,15 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from test_observe import RecordedLab, recorded_nics, taken
+from observe.recorded import RecordedLab, recorded_nics, taken
 
+from kvmlab._repr import Table
 from kvmlab.drawing import draw
 from kvmlab.errors import ExecutableNotFound, SpecError
 from kvmlab.host.links import NetworkState
-from kvmlab.topology import Edge, Node, Topology
+from kvmlab.topology import Edge, Finding, Node, Sight, Topology, Trail, ended, follow
 
-DATA = Path(__file__).parent / "data/drawing"
+DATA = Path(__file__).parents[1] / "data/drawing"
 SVG = "{http://www.w3.org/2000/svg}"
 
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="dot is not installed: run `make setup`")
@@ -26,6 +27,10 @@ def elements(topology: Topology) -> dict[str, ET.Element]:
 
 def texts(element: ET.Element) -> list[str]:
     return [text.text or "" for text in element.iter(f"{SVG}text")]
+
+
+def words(element: ET.Element) -> list[str]:
+    return [text.strip() for text in texts(element) if text.strip()]
 
 
 def lab_with_guests(count: int) -> RecordedLab:
@@ -130,6 +135,100 @@ def test_many_guests_are_drawn_from_top_to_bottom() -> None:
     tops = [float(head.get("y", "0")) for head in heads]
     assert len({head.get("x") for head in heads}) == 1
     assert tops == sorted(tops)
+
+
+@needs_dot
+def test_what_is_closed_is_dotted_and_says_why() -> None:
+    nodes = (Node("a", "bridge", "a"), Node("b", "uplink", "b"))
+
+    drawn = elements(Topology(nodes, (Edge("a", "b", "out: reject\nin: reject", "blocked"),)))["a->b"]
+
+    (path,) = drawn.iter(f"{SVG}path")
+    assert path.get("stroke-dasharray") is not None
+    assert path.get("stroke") != "#cf222e"
+    assert words(drawn) == ["out: reject", "in: reject"]
+
+
+FOUND = Topology(
+    (
+        Node("vm1", "guest", "vm1"),
+        Node("vm1/nic0", "nic", "eth0", parent="vm1"),
+        Node("a", "tap", "a"),
+        Node("b", "bridge", "b"),
+    ),
+    (Edge("vm1/nic0", "a"), Edge("a", "b", "forwarding")),
+    Table((Finding("vm1/nic0", "a driver", "no driver"), Finding("a -- b", "isolated", "not isolated"))),
+)
+
+
+@needs_dot
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [("vm1", ["vm1", "eth0", "✗ no driver"]), ("a->b", ["forwarding", "✗ not isolated"])],
+)
+def test_what_is_not_as_expected_says_so_in_words_and_in_red(item: str, expected: list[str]) -> None:
+    element = elements(FOUND)[item]
+
+    assert words(element) == expected
+    assert "#cf222e" in {part.get("stroke") for part in element.iter()}
+
+
+@needs_dot
+def test_what_is_as_expected_is_not_red() -> None:
+    elements_of_b = elements(FOUND)["b"]
+
+    assert "#cf222e" not in {part.get("stroke") for part in elements_of_b.iter()}
+
+
+SIGHTS = (Sight(1, "vm1/eth0"), Sight(2, "host/a"), Sight(3, "host/a", is_answer=True))
+ON_THE_WAY = Topology(
+    (
+        Node("vm1", "guest", "vm1"),
+        Node("vm1/nic0", "nic", "eth0", parent="vm1", interfaces=("vm1/eth0",)),
+        Node("a", "tap", "a", interfaces=("host/a",)),
+        Node("b", "bridge", "b"),
+    ),
+    (Edge("vm1/nic0", "a"), Edge("a", "b", "out: drop", kind="forward")),
+)
+
+
+class Found:
+    """A packet's way, found before."""
+
+    def __init__(self, trail: Trail) -> None:
+        self.found = trail
+
+    def trail(self, _topology: Topology) -> Trail:
+        return self.found
+
+
+def walked(trail: Trail) -> dict[str, ET.Element]:
+    root = ET.fromstring(draw(ON_THE_WAY, walk=Found(trail)).svg)
+    return {group.findtext(f"{SVG}title", ""): group for group in root.iter(f"{SVG}g")}
+
+
+@needs_dot
+def test_the_numbers_of_a_packets_way_are_at_its_nodes_and_tell_there_from_back() -> None:
+    drawn = walked(follow(ON_THE_WAY, SIGHTS))
+
+    assert words(drawn["vm1"]) == ["vm1", "→1", "eth0"]
+    assert words(drawn["a"]) == ["→2", "←3", "a"]
+
+
+@needs_dot
+def test_an_edge_that_a_packet_passed_has_an_arrow_and_others_have_none() -> None:
+    drawn = walked(follow(ON_THE_WAY, SIGHTS))
+
+    (name,) = [name for name in drawn if name.startswith("vm1") and name.endswith("->a")]
+    assert len(list(drawn[name].iter(f"{SVG}polygon"))) == 1
+    assert list(drawn["a->b"].iter(f"{SVG}polygon")) == []
+
+
+@needs_dot
+def test_the_place_where_a_packet_died_is_marked_with_the_reason() -> None:
+    drawn = walked(ended(ON_THE_WAY, follow(ON_THE_WAY, SIGHTS), "filter FORWARD: drop", forwarded=True))
+
+    assert words(drawn["a->b"]) == ["out: drop", "✗ filter FORWARD: drop"]
 
 
 @needs_dot
