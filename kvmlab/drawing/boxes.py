@@ -8,7 +8,6 @@ from kvmlab.drawing.style import (
     FAULT,
     MONO,
     MUTED,
-    PAPER,
     SMALL,
     WRONG,
     Look,
@@ -30,7 +29,7 @@ def quoted(node_id: str) -> str:
 
 def box(node: Node, look: Look) -> str:
     """Return a node with its lines."""
-    rows = "".join(f"<tr><td>{text}</td></tr>" for text in _texts(node, look))
+    rows = "".join(f'<tr><td cellpadding="{gap}">{text}</td></tr>' for text, gap in _texts(node, look))
     inner = f"<tr><td>{table(rows)}</td></tr>"
     return f'<table {_style(node, look)} cellspacing="0" cellpadding="6">{inner}</table>'
 
@@ -78,20 +77,18 @@ def _style(node: Node, look: Look) -> str:
     return f'style="rounded" bgcolor="{fill}" color="{border}" border="{width}" cellborder="0"'
 
 
-def _texts(node: Node, look: Look) -> Iterator[str]:
+def _texts(node: Node, look: Look) -> Iterator[tuple[str, int]]:
+    """Yield the lines of a node, each with the space around it."""
     if look.badges:
-        yield _badges(look)
-    yield font(bold(node.label), name_colour(node), 11)
+        yield _badges(look), 0
+    yield font(bold(node.label), name_colour(node), 11), 0
     for line in node.lines:
-        yield font(escape(line), MUTED, SMALL, face=MONO)
-    yield from wrong_lines(look)
+        yield font(escape(line), MUTED, SMALL, face=MONO), 0
+    for line in wrong_lines(look):
+        yield line, 1
     if node.state == "down" and not look.wrong:
-        yield font("<b>down</b>", FAULT, SMALL)
+        yield font("<b>down</b>", FAULT, SMALL), 1
 
 
 def _badges(look: Look) -> str:
-    cells = (
-        f'<td bgcolor="{colour}" cellpadding="1"> {font(bold(text), PAPER, SMALL)} </td>'
-        for text, colour in look.badges
-    )
-    return f'<table border="0" cellspacing="2" cellpadding="0"><tr>{"".join(cells)}</tr></table>'
+    return "  ".join(font(bold(text), colour, 11) for text, colour in look.badges)

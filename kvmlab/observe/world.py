@@ -39,7 +39,8 @@ def world_nodes(states: Mapping[str, NetworkState]) -> Iterator[Node]:
     yield Node("internet", "internet", "internet")
     yield _machine("internet", "provider", states["internet"], node_id=_PROVIDER, parent="internet")
     for name, addresses in _servers(states["internet"]).items():
-        yield Node(_server(name), "server", name, tuple(addresses), parent="internet")
+        interfaces = tuple(f"internet/{address}" for address in addresses)
+        yield Node(_server(name), "server", name, tuple(addresses), "up", "internet", interfaces)
 
 
 def _machine(host: str, label: str, state: NetworkState, *, node_id: str, parent: str) -> Node:

@@ -28,7 +28,8 @@ class Node:
     parent
         Id of the node that it is inside of; empty for none.
     interfaces
-        What it stands for, as HOST/LINK, such as ``vm1/eth0``.
+        What it stands for, as HOST/LINK, such as ``vm1/eth0``; of a server
+        its addresses, as HOST/ADDRESS.
     """
 
     id: str

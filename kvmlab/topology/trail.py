@@ -19,11 +19,15 @@ class Sight:
         Where, as HOST/LINK.
     is_answer
         Whether it was the answer to the packet, or a report of its fate.
+    is_outgoing
+        Whether it was about to leave the machine there: a switch that sends a
+        frame out of one more port had it before.
     """
 
     number: int
     interface: str
     is_answer: bool = False
+    is_outgoing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +132,15 @@ def follow(topology: Topology, sights: Sequence[Sight]) -> Trail:
             if own and own[-1].node == node:
                 own[-1] = replace(own[-1], last=sight.number)
                 continue
-            way = _from_nearest(topology, own, node)
+            was_here = sight.is_outgoing and any(step.node == node for step in own)
+            way = () if was_here else _from_nearest(topology, own, node)
             passages += [replace(passage, is_answer=is_answer) for passage in way]
             own.append(Step(node, sight.number, sight.number, is_answer))
         steps += own
     return Trail(tuple(steps), tuple(dict.fromkeys(passages)))
 
 
-def ended(topology: Topology, trail: Trail, note: str, *, forwarded: bool) -> Trail:
+def ended(topology: Topology, trail: Trail, note: str, *, at: str, forwarded: bool = False) -> Trail:
     """Return the same way with the place where it ended.
 
     Parameters
@@ -144,18 +149,20 @@ def ended(topology: Topology, trail: Trail, note: str, *, forwarded: bool) -> Tr
         The way.
     note
         What happened; the rule, if one decided.
+    at
+        Interface where it was last seen, as HOST/LINK.
     forwarded
-        Whether it was about to be passed on by the host as a router: then it
-        died on the edge that this would have been, of several the one whose
-        links the note names.
+        Whether a rule about what the host passes on as a router decided: then
+        it died on the edge that this would have been, of several the one whose
+        links the note names. So it did where that edge lets nothing pass.
     """
-    if not trail.steps:
-        return replace(trail, note=note)
-    last = trail.steps[-1].node
+    last = next((node.id for node in topology.nodes if at in node.interfaces), "")
     edges = [edge for edge in topology.edges if edge.kind == "forward" and last in (edge.source, edge.target)]
-    if forwarded and edges:
-        return replace(trail, end=max(edges, key=lambda edge: _named(edge, note)).id, note=note)
-    return replace(trail, end=last, note=note)
+    edges = (
+        edges if forwarded else [edge for edge in edges if edge.state == "blocked" and edge.source == last]
+    )
+    end = max(edges, key=lambda edge: _named(edge, note)).id if edges else last
+    return replace(trail, end=end, note=note)
 
 
 def _named(edge: Edge, note: str) -> int:

@@ -19,6 +19,9 @@ _DIRECTIONS = {0: "in", 1: "in", 2: "in", 3: "in", 4: "out"}
 _SLL2 = 276
 #: What a hop is called where only the MAC address was asked for.
 ARP_QUESTION = "ARP: who has it?"
+#: What comes back, and reports of a packet's fate.
+REPLIES, REPORTS = ("echo reply", "SYN, ACK", "RST, ACK"), ("unreachable", "time exceeded")
+ANSWERS = (*REPLIES, *REPORTS)
 _ICMP = {0: "echo reply", 3: "unreachable", 8: "echo request", 11: "time exceeded"}
 _ICMP6 = {1: "unreachable", 3: "time exceeded", 128: "echo request", 129: "echo reply"}
 _FLAGS = ((dpkt.tcp.TH_SYN, "SYN"), (dpkt.tcp.TH_RST, "RST"), (dpkt.tcp.TH_ACK, "ACK"))

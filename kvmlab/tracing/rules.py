@@ -1,8 +1,10 @@
 """Read what ``nft monitor trace`` prints: the rules that one packet met."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from kvmlab.host.chains import BaseChain
 
 _LINE = re.compile(r"trace id (\w+) (\S+) (\S+) (\S+) (rule|verdict|policy|packet:?) ?(.*)")
 _VERDICT = re.compile(r" ?\(verdict ([^)]+)\)$")
@@ -26,6 +28,9 @@ class RuleHit:
         Its text; ``policy`` for the end of a chain.
     verdict
         ``accept``, ``drop``, ``jump CHAIN``, ``continue`` and so on.
+    hook
+        Where the packet was on its way: ``prerouting``, ``input``,
+        ``forward``, ``output``, ``postrouting``; empty if unknown.
     """
 
     packet: str
@@ -34,6 +39,7 @@ class RuleHit:
     chain: str
     rule: str
     verdict: str
+    hook: str = ""
 
 
 def ruleset(match: str) -> str:
@@ -75,6 +81,23 @@ def parse(lines: Iterable[str]) -> list[RuleHit]:
         said = verdict[1] if verdict else rest.strip()
         found.append(RuleHit(number, family, table, chain, text, said))
     return found
+
+
+def with_hooks(hits: Iterable[RuleHit], chains: Iterable[BaseChain]) -> Iterator[RuleHit]:
+    """Yield the same, each with the hook of the chain that the packet began in.
+
+    Parameters
+    ----------
+    hits
+        In the order in which the kernel reported them.
+    chains
+        The chains that packets enter.
+    """
+    hooks = {(chain.family, chain.table, chain.name): chain.hook for chain in chains}
+    latest: dict[str, str] = {}
+    for hit in hits:
+        latest[hit.packet] = hooks.get((hit.family, hit.table, hit.chain), latest.get(hit.packet, ""))
+        yield replace(hit, hook=latest[hit.packet])
 
 
 def killer(hits: Iterable[RuleHit]) -> RuleHit | None:

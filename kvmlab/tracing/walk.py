@@ -6,15 +6,18 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kvmlab._repr import Table, html_table, text_table
 from kvmlab._run import DEVNULL, Runner, end_group
+from kvmlab.drawing import Drawing, draw
 from kvmlab.errors import MeasurementError, SpecError
 from kvmlab.host import world
 from kvmlab.lab import Lab
-from kvmlab.tracing import pcap, rules
+from kvmlab.observe import snapshot
+from kvmlab.topology import Topology, Trail, ended, follow
+from kvmlab.tracing import pcap, rules, trails
 from kvmlab.tracing.capture import (
     READY_BOUND_S,
     GuestCapture,
@@ -24,38 +27,13 @@ from kvmlab.tracing.capture import (
     wait_for_capture,
     wait_until_quiet,
 )
+from kvmlab.tracing.hop import Hop
 from kvmlab.tracing.pcap import Mark, Sighting
 from kvmlab.tracing.rules import RuleHit
 from kvmlab.virt.domain import Domain
 
 #: Seconds for the answer to the packet.
 ANSWER_BOUND_S = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Hop:
-    """A point of the way.
-
-    Attributes
-    ----------
-    offset_us
-        Microseconds since the packet was first seen outside of a guest; None
-        inside of a guest, whose clock is another.
-    host, link, direction
-        Where it was seen.
-    source, destination
-        Addresses in it at this point: translation shows as a change.
-    what
-        ``echo request``, ``echo reply``, ``SYN`` and so on; a rule's verdict.
-    """
-
-    offset_us: float | None
-    host: str
-    link: str
-    direction: str
-    source: str
-    destination: str
-    what: str
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -72,6 +50,8 @@ class Walk:
         What the packets met in the firewall of the KVM host.
     captures
         The pcap file of each host and guest, for Wireshark.
+    topology
+        What was connected to what.
     """
 
     source: str
@@ -79,6 +59,7 @@ class Walk:
     hops: tuple[Hop, ...]
     rules: Table[RuleHit]
     captures: Mapping[str, bytes]
+    topology: Topology
 
     @property
     def answered(self) -> bool:
@@ -96,12 +77,29 @@ class Walk:
             return f"A rule dropped it: {killer.family} {killer.table} {killer.chain}: {killer.rule}"
         if not self.hops:
             return "It was seen nowhere: its sender knows no way."
-        last = self.hops[-1]
+        reported = [hop for hop in self.hops if hop.what in pcap.REPORTS]
+        last = next((hop for hop in reversed(self.hops) if hop not in reported), self.hops[-1])
         if last.what == pcap.ARP_QUESTION:
             return f"It was never sent: nobody said which MAC address {last.destination} has."
         if last.what == "unreachable":
             return f"{last.source} knew no way on, and said so to its sender (ICMP, unreachable)."
         return f"It was last seen at {last.link} of {last.host} ({last.direction}, {last.what})."
+
+    def trail(self, topology: Topology) -> Trail:
+        """Return the nodes and edges of a topology that it came by, and where it died."""
+        found = follow(topology, list(trails.sights(self.hops)))
+        if self.answered:
+            return found
+        end = trails.end(self.hops, rules.killer(self.rules))
+        return ended(topology, found, end.note, at=end.interface, forwarded=end.is_forwarded)
+
+    def draw(self) -> Drawing:
+        """Return a picture of the lab with the way in it.
+
+        Numbers are those of the table: blue for the packet, orange for what
+        came back. A red cross marks the place where it died, with the reason.
+        """
+        return draw(self.topology, walk=self)
 
     def save(self, folder: str | Path) -> list[Path]:
         """Write the captures, one pcap file per host and guest; Wireshark opens them."""
@@ -163,7 +161,8 @@ def trace(lab: Lab, source: Domain | Runner, destination: Domain | str, *, port:
         _wait_for_trace(lab, traced)  # the kernel reports in order: what came before is there, too
         hits = rules.parse(traced.read_text(errors="replace").splitlines())
     hops = _hops(lab, found, mark, source.name, [guest.name for guest in guests])
-    return Walk(source.name, address, tuple(hops), Table(hits), found)
+    met = Table(rules.with_hooks(hits, lab.firewall_rules().chains))
+    return Walk(source.name, address, tuple(hops), met, found, snapshot(lab))
 
 
 def _mark(address: str, port: int | None, *, asker: str) -> Mark:
@@ -236,9 +235,9 @@ def _hops(lab: Lab, found: Mapping[str, bytes], mark: Mark, source: str, guests:
     inside = {name: [s for _, s in _each_once([(name, s) for s in own])] for name, own in inside.items()}
     first_s = seen[0][1].time_s if seen else 0.0
     middle = [_hop(name, sighting, 1e6 * (sighting.time_s - first_s)) for name, sighting in seen]
-    return _with_guests(
-        middle, {name: [_hop(name, s, None) for s in own] for name, own in inside.items()}, source
-    )
+    inner = {name: [_hop(name, s, None) for s in own] for name, own in inside.items()}
+    ordered = _with_guests(middle, inner, source)
+    return [replace(hop, number=number) for number, hop in enumerate(ordered, 1)]
 
 
 def _each_once(seen: Sequence[tuple[str, Sighting]]) -> list[tuple[str, Sighting]]:
@@ -257,6 +256,7 @@ def _guest_links(lab: Lab, name: str) -> dict[int, str]:
 
 def _hop(host: str, sighting: Sighting, offset_us: float | None) -> Hop:
     return Hop(
+        number=0,  # known once all are in order
         offset_us=offset_us,
         host=host,
         link=sighting.link,
@@ -271,8 +271,7 @@ def _with_guests(middle: list[Hop], inside: Mapping[str, list[Hop]], source: str
     """Put what guests saw where it belongs: the sender around all, the receiver before the first answer."""
     own = inside.get(source, [])
     others = [hop for name, hops in inside.items() if name != source for hop in hops]
-    answers = ("echo reply", "SYN, ACK", "unreachable", "RST, ACK")
-    turn = next((i for i, hop in enumerate(middle) if hop.what in answers), len(middle))
+    turn = next((i for i, hop in enumerate(middle) if hop.what in pcap.ANSWERS), len(middle))
     sent = [hop for hop in own if hop.direction == "out"]
     received = [hop for hop in own if hop.direction == "in"]
     return [*sent, *middle[:turn], *others, *middle[turn:], *received]

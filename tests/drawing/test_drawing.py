@@ -226,7 +226,9 @@ def test_an_edge_that_a_packet_passed_has_an_arrow_and_others_have_none() -> Non
 
 @needs_dot
 def test_the_place_where_a_packet_died_is_marked_with_the_reason() -> None:
-    drawn = walked(ended(ON_THE_WAY, follow(ON_THE_WAY, SIGHTS), "filter FORWARD: drop", forwarded=True))
+    way = follow(ON_THE_WAY, SIGHTS)
+
+    drawn = walked(ended(ON_THE_WAY, way, "filter FORWARD: drop", at="host/a", forwarded=True))
 
     assert words(drawn["a->b"]) == ["out: drop", "✗ filter FORWARD: drop"]
 

@@ -70,6 +70,18 @@ def test_a_frame_that_a_switch_floods_makes_a_tree() -> None:
     assert [passage.edge for passage in trail.passages] == ["switch -- router", "switch -- pc"]
 
 
+def test_a_switch_that_sends_a_frame_out_of_one_more_port_did_not_get_it_back() -> None:
+    flooded = [*sights("switch/port1", "router/lan0"), Sight(3, "switch/port2", is_outgoing=True)]
+
+    trail = follow(NET, [*flooded, Sight(4, "pc/eth0")])
+
+    assert [step.node for step in trail.steps] == ["switch", "router", "switch", "pc"]
+    assert trail.passages == (
+        Passage("switch -- router", is_outward=True),
+        Passage("switch -- pc", is_outward=True),
+    )
+
+
 def test_a_packet_that_comes_back_to_a_switch_visits_it_twice() -> None:
     trail = follow(NET, sights("switch/port1", "router/lan0", "switch/port2", "pc/eth0"))
 
@@ -101,19 +113,25 @@ def test_places_that_the_topology_does_not_have_are_left_out() -> None:
 def test_a_packet_that_was_not_passed_on_died_on_the_edge_that_the_rule_names(
     last: str, note: str, end: str
 ) -> None:
-    trail = ended(NET, follow(NET, sights(last)), note, forwarded=True)
+    trail = ended(NET, follow(NET, sights(last)), note, at=last, forwarded=True)
 
     assert (trail.end, trail.note) == (end, note)
 
 
-def test_a_packet_that_was_not_to_be_passed_on_died_where_it_was_seen_last() -> None:
-    trail = ended(NET, follow(NET, sights("vm1/eth0", "host/vnet0")), "no answer", forwarded=False)
+def test_where_no_rule_decided_a_packet_died_where_it_was_seen_last() -> None:
+    trail = ended(NET, follow(NET, sights("vm1/eth0", "host/vnet0")), "lost", at="host/vnet0")
 
     assert trail.end == "tap"
 
 
+def test_where_the_host_passes_nothing_on_it_died_on_the_way_out() -> None:
+    trail = ended(NET, follow(NET, sights("host/island")), "lost", at="host/island")
+
+    assert trail.end == "island -- uplink"
+
+
 def test_a_packet_that_was_seen_nowhere_has_no_place_but_a_reason() -> None:
-    trail = ended(NET, follow(NET, []), "its sender knows no way", forwarded=False)
+    trail = ended(NET, follow(NET, []), "its sender knows no way", at="")
 
     assert (trail.end, trail.note) == ("", "its sender knows no way")
 
@@ -121,6 +139,6 @@ def test_a_packet_that_was_seen_nowhere_has_no_place_but_a_reason() -> None:
 def test_as_text_the_steps_have_their_numbers() -> None:
     there, back = sights("vm1/eth0", "host/vnet0"), [Sight(3, "host/vnet0", is_answer=True)]
 
-    trail = ended(NET, follow(NET, [*there, *back]), "lost", forwarded=False)
+    trail = ended(NET, follow(NET, [*there, *back]), "lost", at="host/vnet0")
 
     assert str(trail).splitlines() == ["packet 1: nic", "packet 2: tap", "answer 3: tap", "! tap: lost"]

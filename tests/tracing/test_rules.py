@@ -1,6 +1,7 @@
 """Traces of the firewall, as nft 1.0.6 and 1.1.3 print them."""
 
-from kvmlab.tracing.rules import RuleHit, killer, parse, ruleset
+from kvmlab.host.chains import BaseChain
+from kvmlab.tracing.rules import RuleHit, killer, parse, ruleset, with_hooks
 
 REJECTED = """\
 trace id 0ea23f84 inet kvmlab-trace prerouting packet: iif "lo" @ll,0,112 0x800 ip saddr 127.0.0.1
@@ -33,6 +34,14 @@ def test_the_rule_that_dropped_the_packet_is_found() -> None:
 
     assert found is not None
     assert found.rule == 'iifname "virbr-island" reject'
+
+
+def test_a_rule_in_a_chain_that_was_jumped_to_is_met_at_the_hook_of_the_first_chain() -> None:
+    chains = (BaseChain("ip", "filter", "FORWARD", "forward", "accept"),)
+
+    hits = list(with_hooks(parse(REJECTED.splitlines()), chains))
+
+    assert [(hit.chain, hit.hook) for hit in hits] == [("FORWARD", "forward"), ("LIBVIRT_FWO", "forward")]
 
 
 def test_a_policy_can_drop_a_packet_too() -> None:

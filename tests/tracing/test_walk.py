@@ -8,6 +8,7 @@ import pytest
 
 import kvmlab as kl
 from kvmlab._progress import Silent
+from kvmlab._run import LocalRunner
 from kvmlab.errors import SpecError
 from kvmlab.tracing import Walk
 from kvmlab.tracing.rules import TABLE
@@ -86,6 +87,52 @@ def test_a_packet_that_nobody_knows_a_way_for_is_lost_where_the_ways_end(lab: kl
     assert walk.outcome == "It was last seen at isp0 of internet (in, echo request)."
 
 
+def test_the_picture_shows_the_way_there_and_back_with_the_numbers_of_the_table(lab: kl.Lab) -> None:
+    walk = kl.trace(lab, lab.domain("vm1"), "8.8.8.8")
+
+    trail = walk.draw().trail
+
+    there = [step.node for step in trail.steps if not step.is_answer]
+    back = [step.node for step in trail.steps if step.is_answer]
+    tap = next(hop.link for hop in walk.hops if hop.host == "host")
+    assert there == [
+        "guest/vm1/nic0",
+        f"host/{tap}",
+        "host/virbr-blue",
+        "host/enp1s0",
+        "switch",
+        "router",
+        "internet/provider",
+        "internet/dns.google",
+    ]
+    assert back == there[::-1]
+    assert [step.first for step in trail.steps][:3] == [1, 2, 3]
+    assert trail.steps[-1].last == walk.hops[-1].number == len(walk.hops)
+    assert {"host/virbr-blue -- host/virbr-blue/nat", "host/virbr-blue/nat -- host/enp1s0"} <= {
+        passage.edge for passage in trail.passages
+    }
+    assert trail.end == ""
+
+
+def test_the_picture_marks_the_edge_where_a_rule_dropped_the_packet(lab: kl.Lab) -> None:
+    vm2 = lab.domain("vm2")
+    vm2.run(["ip", "route", "replace", "default", "via", "192.168.60.1"])
+
+    trail = kl.trace(lab, vm2, "192.168.1.20").draw().trail
+
+    assert trail.end == "host/virbr-island -- host/enp1s0"
+    assert "reject" in trail.note
+
+
+def test_a_lost_answer_ends_where_it_was_seen_last_and_a_new_picture_shows_it_too(lab: kl.Lab) -> None:
+    walk = kl.trace(lab, lab.pc, lab.domain("vm1"))
+
+    drawing = kl.draw(lab, walk=walk)
+
+    assert drawing.trail.end == "internet/provider"
+    assert "! internet/provider: seen no further" in repr(drawing)
+
+
 def test_nothing_of_the_trace_is_left(lab: kl.Lab) -> None:
     kl.trace(lab, lab.pc, "192.168.1.10")
 
@@ -95,7 +142,7 @@ def test_nothing_of_the_trace_is_left(lab: kl.Lab) -> None:
         assert [state for state in states if state[0] != "Z"] == []  # the machine's init collects the others
 
 
-def test_captures_are_saved_for_wireshark(lab: kl.Lab, tmp_path: Path) -> None:
+def test_captures_are_saved_for_wireshark_and_tcpdump(lab: kl.Lab, tmp_path: Path) -> None:
     files = kl.trace(lab, lab.pc, "192.168.1.10").save(tmp_path / "walk")
 
     assert [file.name for file in files] == [
@@ -104,6 +151,8 @@ def test_captures_are_saved_for_wireshark(lab: kl.Lab, tmp_path: Path) -> None:
     for file in files:
         with file.open("rb") as stream:
             assert dpkt.pcap.Reader(stream).datalink() == 276
+    printed = LocalRunner().run(["tcpdump", "-n", "-r", str(files[0])]).stdout
+    assert "192.168.1.20 > 192.168.1.10: ICMP echo request" in printed
 
 
 def test_a_destination_without_address_is_refused(lab: kl.Lab) -> None:
