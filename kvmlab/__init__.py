@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from kvmlab.spec.network import NetworkSpec
     from kvmlab.spec.source import Direct, Multicast, PciDevice, Tap, UdpSocket, UserForward, UserMode
     from kvmlab.tracing import trace
+    from kvmlab.watching import live
 
 #: Where each public name lives.
 _HOMES = {
@@ -65,6 +66,7 @@ _HOMES = {
     "forward_port": "changes",
     "iperf3": "measure.iperf3",
     "list_labs": "lab",
+    "live": "watching",
     "make_bridge": "changes",
     "pci_nics": "host.pci",
     "ping": "measure.ping",
@@ -107,6 +109,7 @@ __all__ = [
     "forward_port",
     "iperf3",
     "list_labs",
+    "live",
     "make_bridge",
     "pci_nics",
     "ping",

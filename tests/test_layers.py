@@ -33,6 +33,7 @@ LAYERS = {
     "jupyter": 6,
     "reach": 7,
     "tracing": 7,
+    "watching": 7,
     "cli": 8,
 }
 
@@ -44,8 +45,8 @@ HOMES = {
     "pyroute2": {"host"},
     "graphviz": {"drawing"},
     "matplotlib": {"plot"},
-    "IPython": {"_progress"},
-    "ipywidgets": {"_progress"},
+    "IPython": {"_progress", "watching"},
+    "ipywidgets": {"_progress", "watching"},
     "dpkt": {"tracing"},
     "nbformat": {"jupyter"},
     "typer": {"cli"},

@@ -34,9 +34,10 @@ def snapshot(lab: Observable) -> Topology:
     each host of the lab, ``virsh dumpxml``, the guest agents, ``nft list
     ruleset`` and ``iptables-save``.
     """
-    states = lab.network_state()
+    nics = tuple(lab.guest_nics())  # first: guests take their time, and the others are to be of one moment
     networks = tuple(map(SeenNetwork.of, lab.networks()))
-    seen = Seen(states, tuple(lab.guest_nics()), networks, lab.firewall_rules())
+    states = lab.network_state()
+    seen = Seen(states, nics, networks, lab.firewall_rules())
     nodes = (
         Node("host", "host", "KVM host", (f"guests run on {lab.accelerator}",)),
         *guest_nodes(seen),

@@ -29,6 +29,8 @@ BOOT_BOUND_S, DISK_BOOT_BOUND_S = 300.0, 900.0
 READY_BOUND_S = 30.0
 #: Seconds in which a hot-plugged NIC must be seen by the guest.
 HOTPLUG_BOUND_S = 30.0
+#: Seconds after which a guest is taken for silent, as one is that still boots.
+SILENT_S = 2
 #: Seconds between two looks at a guest that boots; each takes some thousandths of the CPU that it needs.
 LOOK_S = 0.05
 
@@ -223,7 +225,7 @@ class Domain:
                 replace(nic, addresses=known[nic.mac], told_by="leases") if nic.mac in known else nic
                 for nic in found
             )
-        if found and found[0].state == "running":
+        if found and found[0].state == "running" and self._agent.answers(timeout_s=SILENT_S):
             with contextlib.suppress(GuestError, CommandTimeout):  # without its agent the guest is silent
                 said = self._agent.run(guest_nics.ASK, timeout_s=10.0, stdin="").check().stdout
                 found = guest_nics.with_guest_view(found, said)

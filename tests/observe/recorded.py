@@ -79,7 +79,7 @@ class RecordedLab:
     rules: RuleSet = field(default_factory=recorded_rules)
 
     def network_state(self) -> dict[str, NetworkState]:
-        return self.states
+        return dict(self.states)  # of this moment
 
     def guest_nics(self) -> tuple[GuestNic, ...]:
         return self.nics
