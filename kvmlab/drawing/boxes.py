@@ -38,8 +38,8 @@ def guest(node: Node, nics: Sequence[Node], looks: Callable[[str], Look], *, wid
     """Return the table of a guest: its NICs side by side, or one below the other."""
     cells = [f'<td port="{escape(quoted(nic.id))}">{box(nic, looks(nic.id))}</td>' for nic in nics]
     rows = cells if wide else ["".join(cells)]
-    head = f'<td colspan="{len(cells) // len(rows)}" align="left">{heading(node)}</td>'
-    lines = "".join(f"<tr>{row}</tr>" for row in (head, *rows))
+    head = f'<td colspan="{max(1, len(cells) // max(1, len(rows)))}" align="left">{heading(node)}</td>'
+    lines = "".join(f"<tr>{row}</tr>" for row in (head, *rows) if row)
     return f'<table {_style(node, looks(node.id))} cellspacing="4" cellpadding="2">{lines}</table>'
 
 

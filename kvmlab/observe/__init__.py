@@ -8,11 +8,11 @@ from kvmlab.observe.guests import guest_edges, guest_nodes
 from kvmlab.observe.kvm_host import host_edges, host_nodes
 from kvmlab.observe.routing import routing_edges, routing_nodes
 from kvmlab.observe.seen import Seen, SeenNetwork
-from kvmlab.observe.views import NetworkView, Observable
+from kvmlab.observe.views import DomainView, NetworkView, Observable
 from kvmlab.observe.world import cables, world_nodes
 from kvmlab.topology import Edge, Finding, Node, Topology
 
-__all__ = ["NetworkView", "Observable", "snapshot"]
+__all__ = ["DomainView", "NetworkView", "Observable", "snapshot"]
 
 
 def snapshot(lab: Observable) -> Topology:
@@ -35,9 +35,12 @@ def snapshot(lab: Observable) -> Topology:
     ruleset`` and ``iptables-save``.
     """
     nics = tuple(lab.guest_nics())  # first: guests take their time, and the others are to be of one moment
+    domains = {domain.name: domain.state for domain in lab.domains()} | {
+        nic.domain: nic.state for nic in nics
+    }
     networks = tuple(map(SeenNetwork.of, lab.networks()))
     states = lab.network_state()
-    seen = Seen(states, nics, networks, lab.firewall_rules())
+    seen = Seen(states, domains, nics, networks, lab.firewall_rules())
     nodes = (
         Node("host", "host", "KVM host", (f"guests run on {lab.accelerator}",)),
         *guest_nodes(seen),

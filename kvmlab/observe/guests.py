@@ -13,13 +13,11 @@ _SOCKETS = {"mcast": "multicast group", "udp": "UDP tunnel", "server": "TCP sock
 
 def guest_nodes(seen: Seen) -> Iterator[Node]:
     """Yield each guest and its NICs, and what stands for a link where there is none."""
-    known: set[str] = set()
+    for name, state in seen.domains.items():
+        is_on = state == "running"
+        lines = () if is_on else (state,)
+        yield Node(f"guest/{name}", "guest", name, lines, "up" if is_on else "off", "host")
     for node_id, nic in seen.numbered_nics():
-        if nic.domain not in known:
-            known.add(nic.domain)
-            is_on = nic.state == "running"
-            lines = () if is_on else (nic.state,)
-            yield Node(f"guest/{nic.domain}", "guest", nic.domain, lines, "up" if is_on else "off", "host")
         yield _nic_node(node_id, nic, seen)
     others = (node for node_id, nic in seen.numbered_nics() for node in _instead_of_link(node_id, nic, seen))
     yield from {node.id: node for node in others}.values()

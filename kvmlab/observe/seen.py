@@ -40,6 +40,8 @@ class Seen:
     ----------
     states
         Links, addresses and routes of each host of the world.
+    domains
+        State of each domain, by its name.
     nics
         NICs of all guests.
     networks
@@ -49,6 +51,7 @@ class Seen:
     """
 
     states: Mapping[str, NetworkState]
+    domains: Mapping[str, str]
     nics: Sequence[GuestNic]
     networks: Sequence[SeenNetwork]
     rules: RuleSet

@@ -45,6 +45,20 @@ class NetworkView(Protocol):
         ...
 
 
+class DomainView(Protocol):
+    """What is needed of a domain; :class:`kvmlab.virt.domain.Domain` has it."""
+
+    @property
+    def name(self) -> str:
+        """Name of the domain."""
+        ...
+
+    @property
+    def state(self) -> str:
+        """Its state in libvirt's words."""
+        ...
+
+
 class Observable(Protocol):
     """What a lab has to tell to be drawn; :class:`kvmlab.lab.Lab` does."""
 
@@ -60,6 +74,10 @@ class Observable(Protocol):
 
     def network_state(self) -> Mapping[str, NetworkState]:
         """Return the network state of each host of the world, by its name."""
+        ...
+
+    def domains(self) -> Sequence[DomainView]:
+        """Return the domains, by name."""
         ...
 
     def guest_nics(self) -> Sequence[GuestNic]:

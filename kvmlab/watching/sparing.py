@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from kvmlab.host.firewall import RuleSet
 from kvmlab.host.links import NetworkState
-from kvmlab.observe import NetworkView, Observable
+from kvmlab.observe import DomainView, NetworkView, Observable
 from kvmlab.topology import GuestNic
 
 #: Seconds between two questions to guests while nothing else changes. Each
@@ -39,6 +39,10 @@ class Sparing:
     def accelerator(self) -> str:
         """What guests run on."""
         return self._lab.accelerator
+
+    def domains(self) -> Sequence[DomainView]:
+        """Return the domains."""
+        return self._lab.domains()
 
     def networks(self) -> Sequence[NetworkView]:
         """Return the libvirt networks."""

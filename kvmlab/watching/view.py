@@ -8,7 +8,7 @@ from typing import Any
 
 from kvmlab._repr import Table
 from kvmlab.drawing import Drawing
-from kvmlab.errors import LabError, SpecError
+from kvmlab.errors import KvmlabError, LabError, SpecError
 from kvmlab.observe import Observable, snapshot
 from kvmlab.topology import Change, Topology, compare
 from kvmlab.watching.interrupts import on_interrupt
@@ -59,7 +59,7 @@ def live(lab: Observable, *, every_s: float = 1.0, for_s: float | None = None) -
         raise SpecError(f"for_s is {for_s:g}", hint="a positive number of seconds, or None for no limit")
     first = snapshot(lab)
     if lab.name in _VIEWS:
-        _VIEWS[lab.name].stop()
+        _VIEWS[lab.name].end()
     _VIEWS[lab.name] = view = Live(lab, first, every_s=every_s, for_s=for_s)
     on_interrupt(_stop_all)
     return view
@@ -67,7 +67,7 @@ def live(lab: Observable, *, every_s: float = 1.0, for_s: float | None = None) -
 
 def _stop_all() -> None:
     for view in list(_VIEWS.values()):
-        view.stop()
+        view.end()
 
 
 class _Shown:
@@ -106,7 +106,7 @@ class Live:
 
     def __init__(self, lab: Observable, first: Topology, *, every_s: float, for_s: float | None) -> None:
         self._lab = lab
-        self._page = Page(f"lab {lab.name}", self.stop)
+        self._page = Page(f"lab {lab.name}", self.end)
         self._shown = _Shown(self._page, first)
         # An event loop of its own: the kernel's stands still while a cell runs.
         self._loop = asyncio.new_event_loop()
@@ -137,7 +137,16 @@ class Live:
         return Table(self._shown.changes)
 
     def stop(self) -> None:
-        """End it; the last picture stays. Nothing happens if it ended before."""
+        """End it after a last look; nothing happens if it ended before."""
+        was_live = self.is_live
+        self.end()
+        if was_live:
+            with contextlib.suppress(KvmlabError):  # the lab may have ended, too
+                last = snapshot(self._lab)
+                self._shown.show(last, self._shown.draw(last))
+
+    def end(self) -> None:
+        """End it at once: the picture stays as it is."""
         with contextlib.suppress(RuntimeError):  # its loop is closed
             self._loop.call_soon_threadsafe(self._task.cancel)
         self._thread.join()  # takes no time: what is being looked at is forgotten

@@ -5,7 +5,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from observe.recorded import RecordedLab, recorded_nics, taken
+from observe.recorded import Domain, RecordedLab, recorded_nics, taken
 
 from kvmlab._repr import Table
 from kvmlab.drawing import draw
@@ -117,6 +117,15 @@ def test_a_node_that_is_down_says_so() -> None:
     element = elements(Topology((Node("a", "uplink", "enp1s0", state="down"),)))["a"]
 
     assert texts(element) == ["enp1s0", "down"]
+
+
+@needs_dot
+@pytest.mark.parametrize("count", [1, 6], ids=["beside each other", "below each other"])
+def test_a_guest_without_a_nic_is_drawn(count: int) -> None:
+    lab = lab_with_guests(count)
+    lab.bare = (Domain("vm9"),)
+
+    assert words(elements(taken(lab))["guest/vm9"]) == ["vm9"]
 
 
 @needs_dot

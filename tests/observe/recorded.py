@@ -67,6 +67,12 @@ def recorded_nics() -> tuple[GuestNic, ...]:
     )
 
 
+@dataclass(frozen=True)
+class Domain:
+    name: str
+    state: str = "running"
+
+
 @dataclass
 class RecordedLab:
     """A lab that answers what was recorded."""
@@ -77,9 +83,13 @@ class RecordedLab:
     nics: tuple[GuestNic, ...] = field(default_factory=recorded_nics)
     defined: tuple[Network, ...] = (Network("blue", "virbr-blue", "nat"),)
     rules: RuleSet = field(default_factory=recorded_rules)
+    bare: tuple[Domain, ...] = ()
 
     def network_state(self) -> dict[str, NetworkState]:
         return dict(self.states)  # of this moment
+
+    def domains(self) -> tuple[Domain, ...]:
+        return tuple({nic.domain: Domain(nic.domain, nic.state) for nic in self.nics}.values()) + self.bare
 
     def guest_nics(self) -> tuple[GuestNic, ...]:
         return self.nics

@@ -9,7 +9,7 @@ import pytest
 from kvmlab.host.firewall import RuleSet
 from kvmlab.host.links import Address, Link, Peer
 from kvmlab.topology import GuestNic, GuestVlan, Topology
-from observe.recorded import Network, RecordedLab, edge, rules_in, taken
+from observe.recorded import Domain, Network, RecordedLab, edge, rules_in, taken
 
 
 def walk(topology: Topology, start: str) -> list[str]:
@@ -91,6 +91,15 @@ def test_a_guest_that_is_off_is_shown_as_such() -> None:
         ("NIC 0 e1000e", ("52:54:00:aa:03:00",), "off"),
     ]
     assert not [e for e in topology.edges if e.source.startswith("guest/vm3")]
+
+
+def test_a_guest_without_a_nic_is_there_too() -> None:
+    topology = taken(RecordedLab(bare=(Domain("vm9", "paused"),)))
+
+    node = topology.node("guest/vm9")
+    assert node is not None
+    assert (node.lines, node.state) == (("paused",), "off")
+    assert topology.children("guest/vm9") == ()
 
 
 def test_a_nic_without_carrier_is_down() -> None:

@@ -37,7 +37,7 @@ def lab() -> RecordedLab:
 def view(lab: RecordedLab) -> Iterator[Live]:
     view = kl.live(lab, every_s=0.2)
     yield view
-    view.stop()
+    view.end()
 
 
 def shown(view: Live) -> dict[str, str]:
@@ -71,17 +71,36 @@ def test_what_does_not_change_is_not_sent_again(view: Live) -> None:
     assert sent == []
 
 
-def test_stopping_ends_it_at_once_and_leaves_the_picture(view: Live, lab: RecordedLab) -> None:
+def test_ending_it_at_once_leaves_the_picture_as_it_is(view: Live, lab: RecordedLab) -> None:
     picture = shown(view)["picture"]
 
-    view.stop()
-    view.stop()
+    view.end()
+    view.end()
 
+    lab.with_link("host", "vnet0", port_state="blocking")
     assert not view.is_live
     assert repr(view) == "Live view of lab 'nat': ended"
     assert "stopped at" in shown(view)["status"]
-    lab.with_link("host", "vnet0", port_state="blocking")
     assert shown(view)["picture"] == picture
+
+
+def test_stopping_takes_a_last_look_so_that_nothing_is_missed(lab: RecordedLab) -> None:
+    view = kl.live(lab, every_s=3600.0)
+
+    lab.with_link("host", "vnet0", port_state="blocking")
+    view.stop()
+
+    assert not view.is_live
+    assert "✗ port state blocking" in shown(view)["picture"]
+
+
+def test_after_it_was_stopped_nothing_is_looked_at_any_more(view: Live, lab: RecordedLab) -> None:
+    view.stop()
+    lab.with_link("host", "vnet0", port_state="blocking")
+
+    view.stop()
+
+    assert list(view.changes) == []
 
 
 def test_its_button_stops_it(view: Live) -> None:
@@ -123,7 +142,7 @@ def test_a_second_view_of_a_lab_ends_the_first(view: Live, lab: RecordedLab) -> 
 
     assert not view.is_live
     assert second.is_live
-    second.stop()
+    second.end()
 
 
 def test_a_notebook_gets_widgets_and_other_pages_a_picture(view: Live) -> None:
