@@ -64,8 +64,8 @@ def end(hops: Sequence[Hop], killer: RuleHit | None) -> End:
         return End(_place(asked[:1]), f"nobody says who has {asked[0].destination}")
     if replied:
         return End(_place(replied), "the answer is seen no further")
-    reports = [hop.what for hop in hops if hop.what in pcap.REPORTS]
-    return End(_place(asked), f"reported as {reports[0]}" if reports else "seen no further")
+    reports = [f"{hop.source} reports: {hop.what}" for hop in hops if hop.what in pcap.REPORTS]
+    return End(_place(asked), reports[0] if reports else "seen no further")
 
 
 def _place(hops: Sequence[Hop]) -> str:

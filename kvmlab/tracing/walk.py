@@ -81,8 +81,8 @@ class Walk:
         last = next((hop for hop in reversed(self.hops) if hop not in reported), self.hops[-1])
         if last.what == pcap.ARP_QUESTION:
             return f"It was never sent: nobody said which MAC address {last.destination} has."
-        if last.what == "unreachable":
-            return f"{last.source} knew no way on, and said so to its sender (ICMP, unreachable)."
+        if reported and reported[0].what == "unreachable":
+            return f"{reported[0].source} knew no way on, and said so to its sender (ICMP, unreachable)."
         return f"It was last seen at {last.link} of {last.host} ({last.direction}, {last.what})."
 
     def trail(self, topology: Topology) -> Trail:

@@ -184,7 +184,7 @@ def test_an_uplink_in_a_bridge_that_kept_its_address_is_told(lab: kl.Lab) -> Non
 
 def test_a_network_that_was_stopped_under_its_guests_is_told(lab: kl.Lab) -> None:
     network = lab.network("blue")
-    network.destroy()
+    network.destroy(force=True)
     try:
         topology = kl.snapshot(lab)
     finally:
