@@ -30,6 +30,7 @@ SETTINGS = {
     "lab/user-settings/@jupyterlab/notebook-extension/tracker.jupyterlab-settings": {"windowingMode": "none"},
 }
 
+WIDGET = "application/vnd.jupyter.widget-view+json"
 PANEL = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 IS_READY = """() => {
   const context = window.jupyterapp?.shell.currentWidget?.context?.sessionContext;
@@ -136,13 +137,29 @@ def test_all_cells_run_and_none_shows_an_error(executed: Any) -> None:
 
 @pytest.mark.parametrize(("kind", "form"), [("SVG", "image/svg+xml"), ("Image", "image/png")])
 def test_every_picture_is_seen_whole(executed: Any, kind: str, form: str) -> None:
-    made = [output for output in executed.evaluate(OUTPUTS) if form in output.get("data", {})]
+    data = [output["data"] for output in executed.evaluate(OUTPUTS) if "data" in output]
+    made = [each for each in data if form in each and WIDGET not in each]
 
     sizes = executed.locator(f"{PANEL} .jp-Rendered{kind} img").evaluate_all(SIZES)
 
     assert len(sizes) == len(made) >= 2
     assert [size for size in sizes if not (size["loaded"] and size["inside"])] == []
     assert [size for size in sizes if size["width"] < 400 or size["height"] < 150] == []
+
+
+def test_the_live_picture_followed_the_guests_that_were_started(executed: Any) -> None:
+    (shown,) = [output["data"] for output in executed.evaluate(OUTPUTS) if WIDGET in output.get("data", {})]
+
+    picture = executed.locator(f"{PANEL} .jupyter-widgets svg")
+
+    assert "vnet0" not in shown["image/svg+xml"]  # as it was when its cell ran
+    assert {"vnet0", "vnet1", "driver 8139cp"} <= {
+        text.strip() for text in picture.locator("text").all_inner_texts()
+    }
+    area = executed.locator(f"{PANEL} .jp-OutputArea-output:has(.jupyter-widgets svg)").bounding_box()
+    box = picture.bounding_box()
+    assert area["x"] <= box["x"]
+    assert box["x"] + box["width"] <= area["x"] + area["width"] + 1
 
 
 def test_tables_and_commands_are_shown_as_such(executed: Any) -> None:

@@ -89,9 +89,11 @@ def _place(node_id: str, nic: GuestNic) -> str:
 
 
 def guest_edges(seen: Seen) -> Iterator[Edge]:
-    """Yield what leads from each NIC of a running guest to what it is plugged into."""
+    """Yield what leads from each NIC to what it is plugged into, or will be once its guest runs."""
     for node_id, nic in seen.numbered_nics():
         if nic.state != "running":
+            if nic.bridge:
+                yield Edge(node_id, on_host(nic.bridge), "", "off")
             continue
         if nic.kind in ("user", "hostdev", *_SOCKETS):
             yield Edge(node_id, _place(node_id, nic), "", "down" if nic.has_carrier is False else "up")

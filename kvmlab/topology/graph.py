@@ -53,7 +53,8 @@ class Edge:
         What is to say about it, such as the state of a bridge port, or what
         the firewall does there; several lines are separated by newlines.
     state
-        ``up``, ``down``, ``off``; ``missing``: libvirt's definition asks
+        ``up``; ``down``; ``off``: it will be there once the guest runs;
+        ``missing``: libvirt's definition asks
         for it, the kernel does not have it; ``blocked``: firewall or routing
         lets nothing pass, as it shall be.
     kind

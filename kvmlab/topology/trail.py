@@ -194,7 +194,7 @@ def _way(topology: Topology, start: str, goal: str) -> tuple[Passage, ...] | Non
 
 def _neighbours(topology: Topology, node: str) -> Iterator[tuple[str, Passage]]:
     for edge in topology.edges:
-        if edge.state in ("blocked", "missing"):
+        if edge.state in ("blocked", "missing", "off"):
             continue
         if edge.source == node:
             yield edge.target, Passage(edge.id, is_outward=True)

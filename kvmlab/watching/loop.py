@@ -65,7 +65,7 @@ async def watch(look: Callable[[], Topology], screen: Screen, latest: Topology, 
                 screen.show(topology, await asyncio.to_thread(screen.draw, topology))
                 latest = topology
             count += 1
-            screen.say(f"looked {count} times, last at {time.strftime('%H:%M:%S')}")
+            screen.say(f"look {count}, at {time.strftime('%H:%M:%S')}")
         except LabError:
             raise
         except KvmlabError as error:

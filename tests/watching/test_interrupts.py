@@ -20,6 +20,12 @@ import kvmlab as kl
 view = kl.live(RecordedLab(), every_s=0.2)
 view
 """
+#: A cell that runs until the view has looked three more times.
+WAIT_FOR_MORE = """
+def looks(): return int(view._page._status.value.partition("look ")[2].partition(",")[0])
+wanted = looks() + 3
+while looks() < wanted: time.sleep(0.05)
+"""
 HAS_ENDED = "print(view.wait(30), view.is_live)"
 
 
@@ -81,7 +87,7 @@ def test_the_view_goes_on_between_cells_and_while_a_cell_runs(kernel: Kernel) ->
     kernel.run(BEGIN)
 
     kernel.wait_for_updates(2)
-    cell = kernel.begin("while view._page._status.value.count('looked 9 times') == 0: time.sleep(0.05)")
+    cell = kernel.begin(WAIT_FOR_MORE)
     kernel.wait_for_updates(2)
     kernel.finish(cell)
 

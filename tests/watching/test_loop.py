@@ -76,7 +76,7 @@ def test_an_error_is_said_and_the_next_look_goes_on() -> None:
 def test_every_look_is_told_once() -> None:
     screen = watched(EMPTY, EMPTY, EMPTY)
 
-    assert [text.split(",")[0] for text in screen.said] == [f"looked {n} times" for n in (1, 2, 3)]
+    assert [text.split(",")[0] for text in screen.said] == [f"look {n}" for n in (1, 2, 3)]
 
 
 def test_a_look_that_takes_long_is_followed_by_a_pause_as_long() -> None:
