@@ -154,7 +154,7 @@ def test_the_live_picture_followed_the_guests_that_were_started(executed: Any) -
 
     assert "vnet0" not in shown["image/svg+xml"]  # as it was when its cell ran
     assert {"vnet0", "vnet1", "driver 8139cp"} <= {
-        text.strip() for text in picture.locator("text").all_inner_texts()
+        text.strip() for text in picture.locator("text").all_text_contents()
     }
     area = executed.locator(f"{PANEL} .jp-OutputArea-output:has(.jupyter-widgets svg)").bounding_box()
     box = picture.bounding_box()

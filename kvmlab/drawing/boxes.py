@@ -53,9 +53,9 @@ def heading(node: Node) -> str:
 
 def edge_label(lines: Iterable[str], look: Look) -> str:
     """Return what is said at an edge: what is so, and what is wrong."""
-    texts = [font(escape(line), MUTED, SMALL) for line in lines]
-    texts += list(wrong_lines(look))
-    rows = "".join(f'<tr><td align="left"> {text} </td></tr>' for text in texts)
+    texts = [(font(escape(line), MUTED, SMALL), 0) for line in lines]
+    texts += [(line, 1) for line in wrong_lines(look)]
+    rows = "".join(f'<tr><td align="left" cellpadding="{gap}"> {text} </td></tr>' for text, gap in texts)
     return f"<{table(rows)}>" if texts else ""
 
 

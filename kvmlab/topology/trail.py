@@ -20,8 +20,8 @@ class Sight:
     is_answer
         Whether it was the answer to the packet, or a report of its fate.
     is_outgoing
-        Whether it was about to leave the machine there: a switch that sends a
-        frame out of one more port had it before.
+        Whether it was about to leave the machine there: what sends a frame out
+        once more, as a switch does that floods it, had it before.
     """
 
     number: int
@@ -125,6 +125,7 @@ def follow(topology: Topology, sights: Sequence[Sight]) -> Trail:
     passages: list[Passage] = []
     for is_answer in (False, True):
         own: list[Step] = []
+        came_by: set[str] = set()
         for sight in sights:
             node = places.get(sight.interface, "")
             if sight.is_answer is not is_answer or not node:
@@ -132,9 +133,10 @@ def follow(topology: Topology, sights: Sequence[Sight]) -> Trail:
             if own and own[-1].node == node:
                 own[-1] = replace(own[-1], last=sight.number)
                 continue
-            was_here = sight.is_outgoing and any(step.node == node for step in own)
+            was_here = sight.is_outgoing and node in came_by
             way = () if was_here else _from_nearest(topology, own, node)
             passages += [replace(passage, is_answer=is_answer) for passage in way]
+            came_by |= {node, *(end for passage in way for end in passage.edge.split(" -- "))}
             own.append(Step(node, sight.number, sight.number, is_answer))
         steps += own
     return Trail(tuple(steps), tuple(dict.fromkeys(passages)))

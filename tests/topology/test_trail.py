@@ -82,6 +82,13 @@ def test_a_switch_that_sends_a_frame_out_of_one_more_port_did_not_get_it_back() 
     )
 
 
+def test_what_a_frame_already_came_through_is_not_reached_a_second_time() -> None:
+    seen = [*sights("host/vnet0", "host/enp1s0"), Sight(3, "host/virbr", is_outgoing=True)]
+
+    assert len(follow(NET, seen).passages) == 3
+    assert {passage.is_outward for passage in follow(NET, seen).passages} == {True}
+
+
 def test_a_packet_that_comes_back_to_a_switch_visits_it_twice() -> None:
     trail = follow(NET, sights("switch/port1", "router/lan0", "switch/port2", "pc/eth0"))
 
