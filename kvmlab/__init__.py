@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from kvmlab.doctor import examine
     from kvmlab.drawing import draw
     from kvmlab.errors import KvmlabError
+    from kvmlab.exporting import export
     from kvmlab.host.pci import pci_nics
     from kvmlab.image import build_image
     from kvmlab.lab import Lab, list_labs, start_all
@@ -63,6 +64,7 @@ _HOMES = {
     "examine": "doctor",
     "explain": "commands",
     "explain_by_hand": "commands",
+    "export": "exporting",
     "forward_port": "changes",
     "iperf3": "measure.iperf3",
     "list_labs": "lab",
@@ -106,6 +108,7 @@ __all__ = [
     "examine",
     "explain",
     "explain_by_hand",
+    "export",
     "forward_port",
     "iperf3",
     "list_labs",

@@ -30,6 +30,7 @@ LAYERS = {
     "changes": 6,
     "doctor": 6,
     "drawing": 6,
+    "exporting": 6,
     "jupyter": 6,
     "reach": 7,
     "tracing": 7,
@@ -49,6 +50,7 @@ HOMES = {
     "ipywidgets": {"_progress", "watching"},
     "dpkt": {"tracing"},
     "nbformat": {"jupyter"},
+    "yaml": {"exporting"},
     "typer": {"cli"},
 }
 

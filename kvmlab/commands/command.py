@@ -9,6 +9,8 @@ from kvmlab._run import Completed, Runner
 
 #: Width of a notebook's cell, and of a terminal beside it.
 _COLUMNS = 88
+#: A word that begins a group which stays on one line: an option, or a property of NetworkManager.
+_BEGINS = re.compile(r"-.*|[a-z0-9-]+\.[a-z-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Command:
 
 
 def _shell_text(argv: Sequence[str]) -> str:
-    r"""Return what to type; a long command goes on in a next line, which begins with an option.
+    r"""Return what to type; a long command goes on in a next line, with an option or a property.
 
     Examples
     --------
@@ -62,11 +64,14 @@ def _shell_text(argv: Sequence[str]) -> str:
     """
     lines = [shlex.quote(argv[0])]
     for option, values in _options(argv[1:]):
-        words = shlex.join([option, *values])
-        if len(lines[-1]) + 1 + len(words) > _COLUMNS:
-            lines.append(words)
-        else:
-            lines[-1] += f" {words}"
+        words = [option, *values]
+        # what does not fit into a line in one piece is broken between any two words
+        pieces = [words] if len(shlex.join(words)) <= _COLUMNS else [[word] for word in words]
+        for piece in map(shlex.join, pieces):
+            if len(lines[-1]) + 1 + len(piece) > _COLUMNS:
+                lines.append(piece)
+            else:
+                lines[-1] += f" {piece}"
     return " \\\n    ".join(lines)
 
 
@@ -74,7 +79,7 @@ def _options(words: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     """Yield each option with the values that follow it, and words before the first one as they are."""
     start = 0
     for end in range(1, len(words) + 1):
-        if end == len(words) or words[end].startswith("-"):
+        if end == len(words) or _BEGINS.fullmatch(words[end]):
             yield words[start], list(words[start + 1 : end])
             start = end
 

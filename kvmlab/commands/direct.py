@@ -22,31 +22,31 @@ class GluedTap:
     Parameters
     ----------
     name
-        Name of the tap; its macvlan is called the same with an ``m`` at the end.
+        Name of the tap.
     direct
         The link below, and the mode.
     mac
         MAC address of the guest's NIC.
+    macvlan
+        Name of the macvlan; by default that of the tap with an ``m`` at the end.
     """
 
     name: str
     direct: Direct
     mac: str
+    macvlan: str = ""
 
     def __post_init__(self) -> None:
         hint = f"at most {_checks.LINK_NAME_LIMIT - 1} characters"
-        _checks.check_link_name("tap name", f"{self.name}m", hint=hint)
+        if not self.macvlan:
+            object.__setattr__(self, "macvlan", f"{self.name}m")
+        _checks.check_link_name("tap name", self.macvlan, hint=hint)
         _checks.check_mac(self.mac)
 
     @property
     def source(self) -> Tap:
         """What a NIC is plugged into."""
         return Tap(name=self.name)
-
-    @property
-    def macvlan(self) -> str:
-        """Name of the macvlan."""
-        return f"{self.name}m"
 
 
 def explain_glued_tap(tap: GluedTap) -> Explanation:

@@ -58,6 +58,11 @@ class Domain:
         return f"Domain({self.name!r}, {self.state}, {self.accelerator})"
 
     @property
+    def uri(self) -> str:
+        """URI of the libvirt that has it."""
+        return self._connection.uri
+
+    @property
     def vir(self) -> Any:
         """The ``libvirt.virDomain`` underneath."""
         with self._connection.translated(f"find domain {self.name!r}") as vir:

@@ -57,6 +57,11 @@ class Network:
         return f"Network({self.name!r}, {'active' if self.is_active else 'inactive'}, bridge {self.bridge!r})"
 
     @property
+    def uri(self) -> str:
+        """URI of the libvirt that has it."""
+        return self._connection.uri
+
+    @property
     def vir(self) -> Any:
         """The ``libvirt.virNetwork`` underneath."""
         with self._connection.translated(f"find network {self.name!r}") as vir:
