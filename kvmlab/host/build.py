@@ -82,8 +82,12 @@ def _addresses() -> Iterator[tuple[str, list[str]]]:
     placed += [("internet", "lo", address) for address in world.SERVER_ADDRESSES]
     for host in dict.fromkeys(host for host, _link, _address in placed):
         addresses = [f"address add {address} dev {link}" for where, link, address in placed if where == host]
-        routes = [f"route add {to} via {gateway}" for where, to, gateway in world.ROUTES if where == host]
+        routes = [_route(to, gateway) for where, to, gateway in world.ROUTES if where == host]
         yield host, [*addresses, *routes]
+
+
+def _route(destination: str, gateway: str) -> str:
+    return f"route add {destination} via {gateway}" if gateway else f"route add unreachable {destination}"
 
 
 def _write_sysctls(host: str, settings: dict[str, str]) -> None:

@@ -69,7 +69,8 @@ class Daemons:
             try:
                 os.setsid()
                 os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # the lock and the report are PID 1's alone
-                kernel.enter_netns(kernel.NETNS_DIR / host)
+                if host != "host":
+                    kernel.enter_netns(kernel.NETNS_DIR / host)
                 serve()
             except BaseException:  # noqa: BLE001  (this process ends here; its log says why)
                 traceback.print_exc()

@@ -25,7 +25,7 @@ from typing import Any, NoReturn
 
 from kvmlab._run import LocalRunner
 from kvmlab.errors import DaemonError, KvmlabError
-from kvmlab.host import build, client, kernel, links, mounts, web, world
+from kvmlab.host import build, client, devices, kernel, links, mounts, web, world
 from kvmlab.host.daemons import Daemons
 from kvmlab.host.server import Server
 
@@ -82,6 +82,8 @@ class Init:
         self.report(step="mounting the lab's own file systems")
         socket.sethostname(self.lab_dir.name)
         mounts.mount_all(self.lab_dir)
+        if devices.may_make_nodes(self.lab_dir / "run"):
+            self.daemons.fork("device nodes", devices.serve, host="host")
         self.report(step="starting libvirtd")
         self.daemons.spawn("libvirtd", ["libvirtd"])
         self.report(step="building the LAN and the internet")

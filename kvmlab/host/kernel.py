@@ -16,6 +16,7 @@ OWN_NETNS = Path("/proc/thread-self/ns/net")
 
 # linux/mount.h, linux/sched.h
 _MS_BIND = 4096
+_MS_MOVE = 8192
 _CLONE_NEWNET = 0x40000000
 
 # linux/sockios.h, and netdevice(7) for the flag and the request
@@ -48,6 +49,17 @@ def bind(source: Path, target: Path) -> None:
         If the kernel refuses; it names the target.
     """
     _check(_libc.mount(os.fsencode(source), os.fsencode(target), None, _MS_BIND, None), target)
+
+
+def move(source: Path, target: Path) -> None:
+    """Let a mount, with all that is mounted in it, appear at another place instead; ``mount --move``.
+
+    Raises
+    ------
+    OSError
+        If the kernel refuses; it names the target.
+    """
+    _check(_libc.mount(os.fsencode(source), os.fsencode(target), None, _MS_MOVE, None), target)
 
 
 def enter_netns(path: Path) -> None:

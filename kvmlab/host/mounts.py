@@ -4,15 +4,16 @@ libvirt's directories are bind mounts of the lab's own directory, so the
 machine's libvirt, if it has one, is neither seen nor touched. So is ``/run``,
 with the sockets of all that runs on the machine, D-Bus among them. What
 processes share in memory (``/dev/shm``, ``/dev/mqueue``) starts empty, and
-``/etc/hosts`` and ``/etc/resolv.conf`` name what is in the lab. The rest of the
-file system is the user's own, with the user's own rights.
+``/etc/hosts`` and ``/etc/resolv.conf`` name what is in the lab. With real root so
+are the device nodes (:mod:`kvmlab.host.devices`). The rest of the file system is
+the user's own, with the user's own rights.
 """
 
 import shutil
 from pathlib import Path
 
 from kvmlab.errors import HostError
-from kvmlab.host import kernel, world
+from kvmlab.host import devices, kernel, world
 
 #: Mount points and the directory below the lab's own that appears there.
 BINDS = {
@@ -65,7 +66,7 @@ def prepare_files(lab_dir: Path, cache: Path) -> None:
     cache
         Directory that keeps libvirt's capabilities cache between labs.
     """
-    for name in ("etc", "lib", "log/libvirt/qemu", "run/netns", "run/libvirt", "run/lock", "guests"):
+    for name in ("etc", "lib", "log/libvirt/qemu", "run/netns", "run/libvirt", "run/lock", "guests", "dev"):
         (lab_dir / name).mkdir(parents=True, exist_ok=True)
     cache.mkdir(parents=True, exist_ok=True)
     (lab_dir / "etc/qemu.conf").write_text(QEMU_CONF, encoding="utf-8")
@@ -83,7 +84,7 @@ def prepare_files(lab_dir: Path, cache: Path) -> None:
 def hidden_by(path: Path) -> str | None:
     """Return the mount point of a lab's own that a path of the machine lies below; None if none."""
     resolved = path.resolve()
-    return next((point for point in (*BINDS, CACHE, *FRESH) if resolved.is_relative_to(point)), None)
+    return next((point for point in (*BINDS, CACHE, *FRESH, "/dev") if resolved.is_relative_to(point)), None)
 
 
 def mount_all(lab_dir: Path) -> None:
@@ -96,6 +97,8 @@ def mount_all(lab_dir: Path) -> None:
     OSError
         If a mount is refused; it names the mount point.
     """
+    if devices.may_make_nodes(lab_dir / "dev"):
+        devices.mount_own(lab_dir / "dev")
     for target, kind in FRESH.items():
         if Path(target).is_dir():
             kernel.mount(kind, Path(target))

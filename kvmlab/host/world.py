@@ -5,7 +5,10 @@ its switch, a router that serves DHCP and DNS, a second PC, and an internet.
 Each of these hosts is a network namespace; the cables are veth pairs.
 
 The LAN uses RFC 1918 and RFC 3849 addresses; the servers on the internet use
-the documentation ranges of RFC 5737, and 8.8.8.8, which everyone knows.
+the documentation ranges of RFC 5737, and 8.8.8.8, which everyone knows. Over
+IPv4 the LAN has one public address, and its router translates; over IPv6 the
+provider routes a prefix to it, of which the LAN uses one /64 (RFC 8415,
+"prefix delegation").
 """
 
 from dataclasses import dataclass
@@ -15,13 +18,18 @@ HOSTS = ("host", "switch", "router", "pc", "internet")
 
 LAN_SUBNET = "192.168.1.0/24"
 LAN_SUBNET6 = "2001:db8:1::/64"
+#: What the provider routes to the LAN's router: as many subnets as a house can use (RFC 6177).
+SITE_PREFIX6 = "2001:db8:1::/48"
 LAN_DOMAIN = "lan"
 LAN_DHCP_RANGE = ("192.168.1.100", "192.168.1.199")
+#: The KVM host's card that has its address, and the one that is free.
+HOST_UPLINK, SPARE_UPLINK = "enp1s0", "enp2s0"
 ROUTER_ADDRESS = "192.168.1.1"
 ROUTER_ADDRESS6 = "2001:db8:1::1"
 HOST_ADDRESS = "192.168.1.10"
 HOST_ADDRESS6 = "2001:db8:1::10"
 PC_ADDRESS = "192.168.1.20"
+PC_ADDRESS6 = "2001:db8:1::20"
 ROUTER_PUBLIC_ADDRESS = "203.0.113.2"
 PROVIDER_SUBNET = "203.0.113.0/24"
 PROVIDER_SUBNET6 = "2001:db8:ff::/64"
@@ -99,7 +107,8 @@ SERVER_ADDRESSES = (
     f"{WEB_ADDRESS6}/128",
 )
 
-#: ``(host, destination, gateway)``.
+#: ``(host, destination, gateway)``; what has no gateway goes nowhere. The last one keeps
+#: subnets that nobody uses from going round between router and provider (RFC 7084, WPD-5).
 ROUTES = (
     ("host", "default", ROUTER_ADDRESS),
     ("host", "::/0", ROUTER_ADDRESS6),
@@ -107,7 +116,8 @@ ROUTES = (
     ("pc", "::/0", ROUTER_ADDRESS6),
     ("router", "default", "203.0.113.1"),
     ("router", "::/0", "2001:db8:ff::1"),
-    ("internet", LAN_SUBNET6, "2001:db8:ff::2"),
+    ("internet", SITE_PREFIX6, "2001:db8:ff::2"),
+    ("router", SITE_PREFIX6, ""),
 )
 
 #: Sysctls below ``/proc/sys/net`` of a host, beyond the kernel's defaults.

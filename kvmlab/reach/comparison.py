@@ -5,14 +5,17 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from kvmlab._progress import Progress, Silent, shown
 from kvmlab.errors import SpecError
-from kvmlab.lab import Lab, start_all
+from kvmlab.lab import Lab
+from kvmlab.reach.expected import LINK_LOCAL
 from kvmlab.reach.matrix import Matrix
-from kvmlab.reach.modes import GUESTS, MODES
-from kvmlab.reach.paths import METHOD, reachability
+from kvmlab.reach.modes import GUESTS, MODES, Prepared
+from kvmlab.reach.paths import METHOD, probe_all
+from kvmlab.reach.station import Station, ready
 from kvmlab.spec.domain import DomainSpec
+from kvmlab.virt.domain import Domain
 
 #: Modes that are set up at the same time: most of the time is waiting.
-AT_ONCE = 2
+AT_ONCE = 4
 
 
 def compare_modes(modes: Sequence[str] = tuple(MODES), *, progress: Progress | None = None) -> Matrix:
@@ -67,7 +70,13 @@ def set_up_and_probe(lab: Lab, mode: str) -> Matrix:
     prepared = MODES[mode](lab)
     nics = zip(GUESTS, prepared.nics, strict=True)
     guests = [lab.define(DomainSpec(name=name, interfaces=(nic,))) for name, nic in nics]
-    start_all(guests, progress=Silent(), addresses=not prepared.static)
-    for guest, address in zip(guests, prepared.static, strict=False):
-        guest.run(["ip", "address", "add", str(address), "dev", guest.links()[0].name])
-    return reachability(lab, mode, guests, host_addresses=prepared.host_addresses)
+    with ThreadPoolExecutor(max_workers=len(guests)) as pool:
+        numbers = range(len(guests))
+        stations = list(pool.map(lambda number: _start(mode, prepared, guests[number], number), numbers))
+    return probe_all(lab, mode, stations, host_addresses=prepared.host_addresses)
+
+
+def _start(mode: str, prepared: Prepared, guest: Domain, number: int) -> Station:
+    guest.start(progress=Silent())
+    static = prepared.static[number] if prepared.static else None
+    return ready(guest, static=static, scope="link" if mode in LINK_LOCAL else "wide")

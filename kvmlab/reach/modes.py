@@ -9,6 +9,7 @@ from kvmlab.commands.direct import GluedTap
 from kvmlab.host import world
 from kvmlab.host.namespaces import is_real_root
 from kvmlab.lab import Lab
+from kvmlab.reach.paths import HOST_ADDRESSES
 from kvmlab.spec import addressing
 from kvmlab.spec.bridge import BridgeSpec
 from kvmlab.spec.interface import InterfaceSpec
@@ -17,9 +18,10 @@ from kvmlab.spec.source import Direct, Multicast, Source, UserMode
 
 #: Names of the two guests, and the models of their NICs.
 GUESTS: Mapping[str, str] = {"vm1": "virtio", "vm2": "rtl8139"}
-UPLINK = "enp1s0"
-_SUBNET = "192.168.50.0/24"
-_HOST = "192.168.50.1"
+_SUBNET, _HOST = "192.168.50.0/24", "192.168.50.1"
+#: A unique local prefix (RFC 4193), and one of the LAN's own global ones.
+_LOCAL6, _LOCAL_HOST6 = "fd00:50::/64", "fd00:50::1"
+_GLOBAL6, _GLOBAL_HOST6 = "2001:db8:1:50::/64", "2001:db8:1:50::1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,67 +33,68 @@ class Prepared:
     nics
         NIC of each guest.
     host_addresses
-        Address that stands for the host, as each guest sees it.
+        Addresses that stand for the host: of each family one, or one as each guest sees it.
     static
-        Addresses that the guests are given by hand, because nobody serves DHCP; empty if somebody does.
+        IPv4 addresses that the guests are given by hand, because nobody serves DHCP; empty if somebody does.
     """
 
     nics: tuple[InterfaceSpec, ...]
-    host_addresses: tuple[str, ...]
+    host_addresses: tuple[str, ...] = HOST_ADDRESSES
     static: tuple[IPv4Interface, ...] = ()
 
 
 def _with_network(lab: Lab, network: NetworkSpec, *, isolated: bool = False) -> Prepared:
     lab.define(network).start()
     nics = [InterfaceSpec(network=network.name, model=model, isolated=isolated) for model in GUESTS.values()]
-    return Prepared(tuple(nics), (_HOST,) * len(GUESTS))
+    host6 = _GLOBAL_HOST6 if network.subnet6 == _GLOBAL6 else _LOCAL_HOST6
+    return Prepared(tuple(nics), (_HOST, host6))
 
 
 def _bridged(lab: Lab) -> Prepared:
-    make_bridge(lab, BridgeSpec(name="br0", uplink=UPLINK))
-    nics = tuple(InterfaceSpec(bridge="br0", model=model) for model in GUESTS.values())
-    return Prepared(nics, (world.HOST_ADDRESS,) * len(GUESTS))
+    make_bridge(lab, BridgeSpec(name="br0", uplink=world.HOST_UPLINK))
+    return Prepared(tuple(InterfaceSpec(bridge="br0", model=model) for model in GUESTS.values()))
 
 
 def _nat(lab: Lab) -> Prepared:
-    return _with_network(lab, NetworkSpec(name="nat", subnet=_SUBNET, forward="nat"))
+    return _with_network(lab, NetworkSpec(name="nat", subnet=_SUBNET, subnet6=_LOCAL6, forward="nat"))
 
 
 def _host_only(lab: Lab) -> Prepared:
-    return _with_network(lab, NetworkSpec(name="host-only", subnet=_SUBNET))
+    return _with_network(lab, NetworkSpec(name="host-only", subnet=_SUBNET, subnet6=_LOCAL6))
 
 
 def _private(lab: Lab) -> Prepared:
-    found = _with_network(lab, NetworkSpec(name="private"))
-    return Prepared(found.nics, (world.HOST_ADDRESS,) * len(GUESTS), _static())
+    return Prepared(_with_network(lab, NetworkSpec(name="private")).nics, static=_static())
 
 
 def _isolated_ports(lab: Lab) -> Prepared:
-    return _with_network(lab, NetworkSpec(name="isolated", subnet=_SUBNET), isolated=True)
+    network = NetworkSpec(name="isolated", subnet=_SUBNET, subnet6=_LOCAL6)
+    return _with_network(lab, network, isolated=True)
 
 
 def _routed(lab: Lab, *, forward: str) -> Prepared:
-    network = NetworkSpec(name=forward, subnet=_SUBNET, forward=forward)
+    network = NetworkSpec(name=forward, subnet=_SUBNET, subnet6=_GLOBAL6, forward=forward)
     found = _with_network(lab, network)
     add_routes(lab, network)
     return found
 
 
 def _direct(lab: Lab, *, mode: str) -> Prepared:
-    nics = tuple(direct_nic(lab, name, Direct(dev=UPLINK, mode=mode), model=m) for name, m in GUESTS.items())
-    return Prepared(nics, (world.HOST_ADDRESS,) * len(GUESTS))
+    direct = Direct(dev=world.HOST_UPLINK, mode=mode)
+    return Prepared(tuple(direct_nic(lab, name, direct, model=model) for name, model in GUESTS.items()))
 
 
 def _user(_lab: Lab) -> Prepared:
     # Two subnets, so that the one guest's address is not the other's own.
     sources: Sequence[Source] = (UserMode(), UserMode(subnet="10.0.3.0/24"))
     nics = zip(sources, GUESTS.values(), strict=True)
-    return Prepared(tuple(InterfaceSpec(source=s, model=m) for s, m in nics), ("10.0.2.2", "10.0.3.2"))
+    hosts = ("10.0.2.2", "10.0.3.2", "fec0::2")
+    return Prepared(tuple(InterfaceSpec(source=s, model=m) for s, m in nics), hosts)
 
 
 def _sockets(_lab: Lab) -> Prepared:
     nics = tuple(InterfaceSpec(source=Multicast(), model=model) for model in GUESTS.values())
-    return Prepared(nics, (world.HOST_ADDRESS,) * len(GUESTS), _static())
+    return Prepared(nics, static=_static())
 
 
 def _static() -> tuple[IPv4Interface, ...]:

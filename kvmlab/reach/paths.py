@@ -3,53 +3,93 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from kvmlab._run import Runner
 from kvmlab.errors import SpecError
 from kvmlab.host import world
 from kvmlab.lab import Lab
-from kvmlab.reach.expected import EXPECTED, PATHS
+from kvmlab.reach.expected import EXPECTED, FAMILIES, LINK_LOCAL, PATHS
 from kvmlab.reach.matrix import Cell, Matrix
-from kvmlab.reach.probe import ANSWER_BOUND_S, GUEST_PORT, HOST_PORT, Answer, Probe, Reach, ask, listening
+from kvmlab.reach.probe import ANSWER_BOUND_S, HOST_PORT, USUAL, Answer, Probe, Shell, ask, listening
+from kvmlab.reach.station import GUEST_PORT, Station, ready
+from kvmlab.virt import guest_nics
 from kvmlab.virt.domain import Domain
 
-#: Protocols of the probes: each path is tried with both.
+#: Protocols of the probes: each path is tried with both, in each family of addresses.
 PROTOCOLS = ("icmp", "tcp")
 METHOD = (
-    "each path by ping (2 requests) and by a TCP handshake, with each guest's NIC, "
+    "each path by ping (2 requests) and by a TCP handshake, over IPv4 and IPv6, with each guest's NIC, "
     f"at most {ANSWER_BOUND_S} s each"
 )
-#: Starts a server in a guest unless there is one, and ends when it listens.
-_LISTEN = """\
-[ -z "$(ss -Hltn "sport = :$1")" ] || exit 0
-ncat --listen --keep-open "$1" >/dev/null 2>&1 &
-tries=0
-until [ -n "$(ss -Hltn "sport = :$1")" ]; do
-    [ $tries -lt 100 ] || { echo "nothing listens on port $1" >&2; exit 1; }
-    tries=$((tries + 1))
-    sleep 0.05
-done
-"""
+#: Under which addresses guests know the KVM host where it is a station of the LAN.
+HOST_ADDRESSES = (world.HOST_ADDRESS, world.HOST_ADDRESS6)
 
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """One end of a path: who asks, and under which address it is found."""
+    """One end of a path: who asks, and under which address it is found.
 
+    Attributes
+    ----------
+    kind
+        ``host``, ``guest``, ``pc`` or ``internet``.
+    runner, shell
+        Who asks, and what runs its script.
+    addresses
+        Address by family; of the host one for each guest.
+    port
+        TCP port that something listens on.
+    link
+        Its link to the guests, for addresses that hold on one link only.
+    nic
+        Model of a guest's NIC.
+    index
+        Number of a guest.
+    """
+
+    kind: str
     runner: Runner
-    address: str
+    addresses: dict[int, tuple[str, ...]]
     port: int
+    link: str
     nic: str = ""
     index: int = 0
-    own_addresses: tuple[str, ...] = ()
+    shell: Shell = USUAL
 
-    def seen_by(self, other: "_End") -> str:
-        """Return the address that the other one has to ask for."""
-        return self.own_addresses[other.index] if self.own_addresses else self.address
+    def seen_by(self, other: "_End", family: int) -> str:
+        """Return the address that the other one has to ask for; empty if it has none."""
+        found = self.addresses[family]
+        address = found[other.index % len(found)] if found else ""
+        is_local = bool(address) and ip_address(address).is_link_local
+        return f"{address}%{other.link}" if is_local and family == 6 else address
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What one end asks another."""
+
+    source: _End
+    target: _End
+    family: int
+    protocol: str
+
+    @property
+    def path(self) -> tuple[str, str]:
+        return self.source.kind, self.target.kind
+
+    @property
+    def probe(self) -> Probe:
+        return Probe(self.protocol, self.target.seen_by(self.source, self.family), self.target.port)
 
 
 def reachability(
-    lab: Lab, mode: str, guests: Sequence[Domain], *, host_addresses: Sequence[str] = (world.HOST_ADDRESS,)
+    lab: Lab,
+    mode: str,
+    guests: Sequence[Domain],
+    *,
+    host_addresses: Sequence[str] = HOST_ADDRESSES,
+    families: Sequence[int] = FAMILIES,
 ) -> Matrix:
     """Probe who reaches whom between the guests of a lab and its host, LAN PC and internet.
 
@@ -60,73 +100,117 @@ def reachability(
     mode
         Whose expectations to compare with: one of :data:`kvmlab.reach.expected.EXPECTED`.
     guests
-        Guests that run and have an address, with one NIC each; at least one.
+        Guests that run, with one NIC each; at least one.
     host_addresses
-        Address under which each guest knows the host; one for all, or one for each.
+        IPv4 and IPv6 addresses under which guests know the host: of each family
+        one for all guests, or one for each, in their order.
+    families
+        4, 6 or both.
 
     Raises
     ------
     SpecError
-        If the mode is unknown, or there are no guests.
+        If the mode or a family is unknown, or there are no guests.
     GuestError
         If a guest does not answer.
     """
+    _check(mode, guests, families)
+    scope = "" if 6 not in families else "link" if mode in LINK_LOCAL else "wide"
+    with ThreadPoolExecutor(max_workers=len(guests)) as pool:
+        stations = list(pool.map(lambda guest: ready(guest, scope=scope), guests))
+    return probe_all(lab, mode, stations, host_addresses=host_addresses, families=families)
+
+
+def _check(mode: str, guests: Sequence[Domain], families: Sequence[int]) -> None:
     if mode not in EXPECTED:
         raise SpecError(f"mode {mode!r} is unknown", hint=f"one of {', '.join(EXPECTED)}")
     if not guests:
         raise SpecError("there is nobody to reach", hint="give one guest or more")
-    known = tuple(host_addresses) * (len(guests) if len(host_addresses) == 1 else 1)
+    if not families or not set(families) <= set(FAMILIES):
+        raise SpecError(f"families {tuple(families)} are unknown", hint="4 (IPv4), 6 (IPv6), or both")
+
+
+def probe_all(
+    lab: Lab,
+    mode: str,
+    stations: Sequence[Station],
+    *,
+    host_addresses: Sequence[str],
+    families: Sequence[int] = FAMILIES,
+) -> Matrix:
+    """Probe every path of stations that are ready; see :func:`reachability`."""
     with listening(lab.host):
-        return Matrix(tuple(_probe(mode, _ends(lab, guests, known))), METHOD)
+        ends = _ends(lab, stations, host_addresses)
+        return Matrix(tuple(_probe(mode, ends, families)), METHOD)
 
 
-def _ends(lab: Lab, guests: Sequence[Domain], host_addresses: tuple[str, ...]) -> dict[str, list[_End]]:
-    for guest in guests:
-        guest.run(["/bin/sh", "-c", _LISTEN, "sh", str(GUEST_PORT)])
-    web = world.WEB_PORT
-    return {
-        "host": [_End(lab.host, "", HOST_PORT, own_addresses=host_addresses)],
-        "guest": [
-            _End(guest, guest.address, GUEST_PORT, guest.nics()[0].model, index)
-            for index, guest in enumerate(guests)
-        ],
-        "pc": [_End(lab.pc, world.PC_ADDRESS, web)],
-        "internet": [_End(lab.internet, world.WEB_ADDRESS, web)],
+def _ends(lab: Lab, stations: Sequence[Station], host_addresses: Sequence[str]) -> list[_End]:
+    by_family = {
+        family: tuple(a for a in host_addresses if ip_address(a).version == family) for family in FAMILIES
     }
+    (nic,) = guest_nics.from_xml("", "", stations[0].guest.xml())
+    bridge = nic.bridge or (lab.network(nic.network).bridge if nic.network else "")
+    pc = {4: (world.PC_ADDRESS,), 6: (world.PC_ADDRESS6,)}
+    internet = {4: (world.WEB_ADDRESS,), 6: (world.WEB_ADDRESS6,)}
+    return [
+        _End("host", lab.host, by_family, HOST_PORT, link=bridge or world.HOST_UPLINK),
+        *(_guest(station, index) for index, station in enumerate(stations)),
+        _End("pc", lab.pc, pc, world.WEB_PORT, link="eth0"),
+        _End("internet", lab.internet, internet, world.WEB_PORT, link="isp0"),
+    ]
 
 
-def _probe(mode: str, ends: dict[str, list[_End]]) -> Iterator[Cell]:
+def _guest(station: Station, index: int) -> _End:
+    (nic,) = guest_nics.from_xml("", "", station.guest.xml())
+    own = {4: station.ipv4, 6: station.ipv6}
+    addresses = {family: (address,) if address else () for family, address in own.items()}
+    return _End(
+        *("guest", station.guest, addresses, GUEST_PORT),
+        link=station.link,
+        nic=nic.model,
+        index=index,
+        shell=station.shell,
+    )
+
+
+def _probe(mode: str, ends: Sequence[_End], families: Sequence[int]) -> Iterator[Cell]:
     """Ask all sources at the same time; give the answers in the order of the paths."""
-    questions: dict[int, list[tuple[str, str, _End, _End, str]]] = {}
-    for source, target in PATHS:
-        for one in ends[source]:
-            for other in ends[target]:
-                if one is not other:
-                    asked = questions.setdefault(id(one), [])
-                    asked += [(source, target, one, other, protocol) for protocol in PROTOCOLS]
-    with ThreadPoolExecutor(max_workers=len(questions)) as pool:
-        answered = pool.map(lambda asked: _cells(mode, asked), questions.values())
-        found = [cell for cells in answered for cell in cells]
-    yield from sorted(found, key=lambda cell: PATHS.index((cell.source, cell.target)))
+    questions = [
+        _Question(source, target, family, protocol)
+        for source in ends
+        for target in ends
+        if source is not target and (source.kind, target.kind) in PATHS
+        for family in families
+        for protocol in PROTOCOLS
+    ]
+    sources = {id(question.source): question.source for question in questions}
+    by_source = [[q for q in questions if q.source is source] for source in sources.values()]
+    with ThreadPoolExecutor(max_workers=len(by_source)) as pool:
+        answers = pool.map(_answers, by_source)
+        found = [
+            (asked, answer)
+            for many, said in zip(by_source, answers, strict=True)
+            for asked, answer in zip(many, said, strict=True)
+        ]
+    for asked, answer in sorted(found, key=lambda pair: (pair[0].family, PATHS.index(pair[0].path))):
+        yield _cell(mode, asked, answer)
 
 
-def _cells(mode: str, questions: Sequence[tuple[str, str, _End, _End, str]]) -> list[Cell]:
-    runner = questions[0][2].runner
-    probes = [Probe(protocol, other.seen_by(one), other.port) for _, _, one, other, protocol in questions]
-    answers = ask(runner, probes)
-    return [_cell(mode, question, answer) for question, answer in zip(questions, answers, strict=True)]
+def _answers(questions: Sequence[_Question]) -> list[Answer]:
+    source = questions[0].source
+    return ask(source.runner, [question.probe for question in questions], shell=source.shell)
 
 
-def _cell(mode: str, question: tuple[str, str, _End, _End, str], answer: Answer) -> Cell:
-    source, target, one, other, protocol = question
-    expectation = EXPECTED[mode][source, target]
+def _cell(mode: str, asked: _Question, answer: Answer) -> Cell:
+    expectation = EXPECTED[mode][asked.family][asked.path].of(asked.protocol)
     return Cell(
         mode=mode,
-        source=source,
-        target=target,
-        nic=one.nic or other.nic,
-        protocol=protocol,
-        expected=(Reach.REACHES if expectation.reaches else Reach.BLOCKED).value,
+        source=asked.source.kind,
+        target=asked.target.kind,
+        nic=asked.source.nic or asked.target.nic,
+        family=f"IPv{asked.family}",
+        protocol=asked.protocol,
+        expected=expectation.outcome,
         observed=answer.reach.value,
         reason=expectation.reason,
         said=answer.said,

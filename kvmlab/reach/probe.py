@@ -7,54 +7,102 @@ probes of one source run at the same time; a blocked one costs its bound.
 import contextlib
 import enum
 import os
-import time
+import select
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kvmlab._run import LocalRunner, Runner, end_group
+from kvmlab._run import PIPE, LocalRunner, Runner, end_group
 from kvmlab.errors import CommandTimeout, DaemonError, GuestError
 
 #: Seconds that an answer may take. It takes milliseconds; but an emulated
-#: guest on a busy machine takes a second to start eight programs.
+#: guest on a busy machine may have to wait for the CPU.
 ANSWER_BOUND_S = 5
-#: TCP port on which guests listen while they are probed.
-GUEST_PORT = 7
-#: TCP port on which the KVM host listens meanwhile.
+#: TCP port on which the KVM host listens while it is probed.
 HOST_PORT = 5201
 #: Seconds in which that server must listen.
 LISTEN_BOUND_S = 5.0
 
 #: Arguments: triples of probe, address, port. Prints a line for each: number, status, last words.
-#: A guest is asked through busybox, which starts in a tenth of the time of bash there.
+#: It starts no program beside the probes: under emulation each costs a guest some hundredths of a second.
 _SCRIPT = """\
-connect() {
-    if [ -x /usr/bin/busybox ]; then
-        busybox nc -w $BOUND "$1" "$2" -e /bin/true
-    else
-        timeout $BOUND bash -c ': 3<>"/dev/tcp/$0/$1"' "$1" "$2"
-    fi
-}
+set -f
 number=0
 while [ $# -ge 3 ]; do
     (
         case $1 in
         icmp) said=$(ping -n -q -c 2 -i 0.2 -W $BOUND "$2" 2>&1) ;;
-        tcp) said=$(connect "$2" "$3" 2>&1) ;;
+        tcp) said=$(CONNECT 2>&1) ;;
         esac
-        status=$?
-        echo "$number $status $(echo "$said" | tr '\\n' ' ')"
+        echo "$number $?" $said
     ) &
     number=$((number + 1))
     shift 3
 done
 wait
 """
+#: Listens on a port on IPv4 and IPv6, says so, and ends each connection that it gets.
+_SERVER = """\
+import socket, sys
+listener = socket.create_server(
+    ("::", int(sys.argv[1])), family=socket.AF_INET6, dualstack_ipv6=True, backlog=64
+)
+print("listening", flush=True)
+while True:
+    listener.accept()[0].close()
+"""
 #: What ping(8) and connect(2) say where the kernel itself knows no way.
-_NO_WAY = ("unreachable", "No route to host", "Operation not permitted", "Permission denied")
+_NO_WAY = (
+    *("unreachable", "No route to host", "Operation not permitted", "Permission denied"),
+    "Cannot assign requested address",
+)
 _REFUSED = ("Connection refused", "timed out")
 #: Status of timeout(1) if it ran out.
 _TIMED_OUT = 124
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """What runs a script.
+
+    Attributes
+    ----------
+    argv
+        The shell, up to the option that the script follows.
+    connect
+        Shell text: makes a TCP connection to address ``$2``, port ``$3``, and ends it.
+    serve
+        Shell text: starts a server on port ``$port``, on IPv4 and IPv6.
+    pause
+        Shell text: defines a function ``pause`` that waits a fifth of a second.
+    """
+
+    argv: tuple[str, ...]
+    connect: str
+    serve: str
+    pause: str
+
+    def line(self, script: str, *words: str) -> list[str]:
+        """Return the command that runs a script with these arguments."""
+        return [*self.argv, script, "sh", *words]
+
+
+#: busybox has all that a script calls in itself: there a ping takes 10 ms of an emulated CPU, not 350.
+BUSYBOX = Shell(
+    ("/usr/bin/busybox", "sh", "-c"),
+    connect=f'nc -w {ANSWER_BOUND_S} "$2" "$3" -e /usr/bin/busybox true',
+    serve='httpd -p "$port" -h /mnt',
+    # nobody writes to the pipe, so that no program has to be started
+    pause="pipe=/run/pause-$$; mkfifo $pipe; exec 4<>$pipe; rm $pipe; pause() { read -r -t 0.2 _ <&4; }",
+)
+#: Any other host's own programs.
+USUAL = Shell(
+    ("/bin/sh", "-c"),
+    connect=f"""timeout {ANSWER_BOUND_S} bash -c ': 3<>"/dev/tcp/$0/$1"' "$2" "$3\"""",
+    serve='ncat --listen --keep-open "$port" >/dev/null 2>&1 &',
+    pause="pause() { sleep 0.2; }",
+)
 
 
 class Reach(enum.Enum):
@@ -72,7 +120,7 @@ class Probe:
     Attributes
     ----------
     protocol
-        ``icmp`` (an echo request, RFC 792; behind it ARP or NDP) or ``tcp`` (a handshake).
+        ``icmp`` (an echo request, RFC 792 and RFC 4443; behind it ARP or NDP) or ``tcp`` (a handshake).
     address
         IPv4 or IPv6 address of the target; empty if it has none.
     port
@@ -100,7 +148,7 @@ class Answer:
     said: str
 
 
-def ask(source: Runner, probes: Sequence[Probe]) -> list[Answer]:
+def ask(source: Runner, probes: Sequence[Probe], *, shell: Shell = USUAL) -> list[Answer]:
     """Run probes from one source; one answer for each, in their order.
 
     Parameters
@@ -109,11 +157,14 @@ def ask(source: Runner, probes: Sequence[Probe]) -> list[Answer]:
         A host of the lab, or a guest.
     probes
         The questions.
+    shell
+        What the source has.
     """
     asked = [probe for probe in probes if probe.address]
     words = [word for probe in asked for word in (probe.protocol, probe.address, str(probe.port))]
-    line = ["/bin/sh", "-c", _SCRIPT.replace("$BOUND", str(ANSWER_BOUND_S)), "sh", *words]
+    script = _SCRIPT.replace("CONNECT", shell.connect).replace("$BOUND", str(ANSWER_BOUND_S))
     try:
+        line = shell.line(script, *words)
         said = source.run(line, check=False, timeout_s=10.0 * ANSWER_BOUND_S).stdout if asked else ""
     except (CommandTimeout, GuestError) as error:
         return [Answer(Reach.UNTESTED, str(error).splitlines()[0])] * len(probes)
@@ -150,7 +201,9 @@ def judge(probe: Probe, status: int, said: str) -> Answer:
     if any(words in said for words in _NO_WAY):
         return Answer(Reach.BLOCKED, said)
     lost = (
-        status == 1 if probe.protocol == "icmp" else status == _TIMED_OUT or any(w in said for w in _REFUSED)
+        status == 1 and "packet loss" in said
+        if probe.protocol == "icmp"
+        else status == _TIMED_OUT or any(words in said for words in _REFUSED)
     )
     return Answer(Reach.BLOCKED if lost else Reach.UNTESTED, said)
 
@@ -165,15 +218,13 @@ def listening(host: LocalRunner) -> Iterator[None]:
         If it does not listen in time.
     """
     with Path(os.devnull).open("r+b") as nothing:
-        line = ["iperf3", "--server", "--port", str(HOST_PORT)]
-        process = host.popen(line, stdin=nothing, stdout=nothing, stderr=nothing)
+        line = [sys.executable, "-c", _SERVER, str(HOST_PORT)]
+        process = host.popen(line, stdin=nothing, stdout=PIPE, stderr=nothing)
     try:
-        deadline = time.monotonic() + LISTEN_BOUND_S
-        here = [Probe("tcp", "127.0.0.1", HOST_PORT)]
-        while ask(host, here)[0].reach is not Reach.REACHES:
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise DaemonError("iperf3", f"does not listen on port {HOST_PORT} of {host.name}")
-            time.sleep(0.02)
+        assert process.stdout is not None  # PIPE
+        ready, _, _ = select.select([process.stdout], [], [], LISTEN_BOUND_S)
+        if not ready or not process.stdout.readline():
+            raise DaemonError("server", f"does not listen on port {HOST_PORT} of {host.name}")
         yield
     finally:
         end_group(process)

@@ -3,8 +3,8 @@
 import pytest
 
 from kvmlab._run import Completed, LocalRunner
-from kvmlab.errors import CommandTimeout
-from kvmlab.reach.probe import Answer, Probe, Reach, ask, judge, read
+from kvmlab.errors import CommandTimeout, DaemonError
+from kvmlab.reach.probe import HOST_PORT, Answer, Probe, Reach, ask, judge, listening, read
 
 ICMP, TCP = Probe("icmp", "192.0.2.1"), Probe("tcp", "192.0.2.1", 80)
 
@@ -16,6 +16,8 @@ ICMP, TCP = Probe("icmp", "192.0.2.1"), Probe("tcp", "192.0.2.1", 80)
         (ICMP, 1, "100% packet loss", Reach.BLOCKED),
         (ICMP, 2, "ping: connect: Network is unreachable", Reach.BLOCKED),
         (ICMP, 1, "From 192.168.1.10 Destination Host Unreachable", Reach.BLOCKED),
+        (ICMP, 2, "ping: connect: Cannot assign requested address", Reach.BLOCKED),
+        (ICMP, 1, "ping: bad address 'fe80::1%eth9'", Reach.UNTESTED),
         (ICMP, 2, "ping: usage error", Reach.UNTESTED),
         (ICMP, 127, "ping: not found", Reach.UNTESTED),
         (TCP, 0, "", Reach.REACHES),
@@ -64,3 +66,18 @@ def test_this_machine_reaches_itself_and_finds_a_closed_port() -> None:
     answers = ask(LocalRunner(), [Probe("icmp", "127.0.0.1"), Probe("tcp", "127.0.0.1", 1)])
 
     assert [answer.reach for answer in answers] == [Reach.REACHES, Reach.BLOCKED]
+
+
+@pytest.mark.host
+def test_the_server_listens_on_both_families_and_outlives_many_callers_at_once() -> None:
+    questions = [Probe("tcp", address, HOST_PORT) for address in ("127.0.0.1", "::1")] * 8
+    with listening(LocalRunner()):
+        answers = ask(LocalRunner(), questions)
+
+    assert {answer.reach for answer in answers} == {Reach.REACHES}
+
+
+@pytest.mark.host
+def test_a_port_that_is_taken_is_an_error() -> None:
+    with listening(LocalRunner()), pytest.raises(DaemonError, match=f"port {HOST_PORT}"):
+        listening(LocalRunner()).__enter__()
