@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     __version__: str
-    from kvmlab.changes import add_routes, forward_port, make_bridge
+    from kvmlab.changes import (
+        add_routes,
+        add_vlan,
+        filter_vlans,
+        forward_port,
+        forward_user_port,
+        make_bridge,
+        start_passt,
+    )
     from kvmlab.commands import explain, explain_by_hand
     from kvmlab.doctor import examine
     from kvmlab.drawing import draw
@@ -30,7 +38,9 @@ if TYPE_CHECKING:
     from kvmlab.spec.hostdev import PciPoolSpec
     from kvmlab.spec.interface import InterfaceSpec
     from kvmlab.spec.network import NetworkSpec
-    from kvmlab.spec.source import Direct, Multicast, PciDevice, Tap, UdpSocket, UserForward, UserMode
+    from kvmlab.spec.source import Direct, Multicast, PciDevice, Tap, TcpSocket, UdpSocket
+    from kvmlab.spec.user import UserForward, UserMode
+    from kvmlab.spec.vlan import PortVlans, VlanSpec
     from kvmlab.tracing import trace
     from kvmlab.watching import live
 
@@ -50,11 +60,15 @@ _HOMES = {
     "PciDevice": "spec.source",
     "PciPoolSpec": "spec.hostdev",
     "PortForward": "spec.forward",
+    "PortVlans": "spec.vlan",
     "Tap": "spec.source",
+    "TcpSocket": "spec.source",
     "UdpSocket": "spec.source",
-    "UserForward": "spec.source",
-    "UserMode": "spec.source",
+    "UserForward": "spec.user",
+    "UserMode": "spec.user",
+    "VlanSpec": "spec.vlan",
     "add_routes": "changes",
+    "add_vlan": "changes",
     "both_directions": "measure.iperf3",
     "build_image": "image",
     "compare": "measure.compare",
@@ -65,7 +79,9 @@ _HOMES = {
     "explain": "commands",
     "explain_by_hand": "commands",
     "export": "exporting",
+    "filter_vlans": "changes",
     "forward_port": "changes",
+    "forward_user_port": "changes",
     "iperf3": "measure.iperf3",
     "list_labs": "lab",
     "live": "watching",
@@ -75,6 +91,7 @@ _HOMES = {
     "reachability": "reach",
     "snapshot": "observe",
     "start_all": "lab",
+    "start_passt": "changes",
     "trace": "tracing",
 }
 
@@ -93,12 +110,16 @@ __all__ = [
     "PciDevice",
     "PciPoolSpec",
     "PortForward",
+    "PortVlans",
     "Tap",
+    "TcpSocket",
     "UdpSocket",
     "UserForward",
     "UserMode",
+    "VlanSpec",
     "__version__",
     "add_routes",
+    "add_vlan",
     "both_directions",
     "build_image",
     "compare",
@@ -109,7 +130,9 @@ __all__ = [
     "explain",
     "explain_by_hand",
     "export",
+    "filter_vlans",
     "forward_port",
+    "forward_user_port",
     "iperf3",
     "list_labs",
     "live",
@@ -119,6 +142,7 @@ __all__ = [
     "reachability",
     "snapshot",
     "start_all",
+    "start_passt",
     "trace",
 ]
 

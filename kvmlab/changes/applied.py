@@ -7,6 +7,7 @@ from types import TracebackType
 from kvmlab._run import Completed, Runner
 from kvmlab.commands import Command, Explanation
 from kvmlab.errors import CommandError, KvmlabError
+from kvmlab.host import world
 from kvmlab.lab import Lab
 
 
@@ -63,9 +64,13 @@ class Applied:
 
 
 def run(lab: Lab, command: Command) -> Completed:
-    """Run a command on the host of the lab that it is for."""
-    runner: Runner = getattr(lab, command.where)
-    return command.run(runner)
+    """Run a command on the host of the lab, or in the guest, that it is for."""
+    return command.run(_runner(lab, command))
+
+
+def _runner(lab: Lab, command: Command) -> Runner:
+    runner: Runner = getattr(lab, command.where) if command.where in world.HOSTS else lab.domain(command.where)
+    return runner
 
 
 def apply(lab: Lab, explanation: Explanation, end: Explanation) -> Applied:
@@ -92,6 +97,6 @@ def apply(lab: Lab, explanation: Explanation, end: Explanation) -> Applied:
     except BaseException:
         with contextlib.suppress(KvmlabError):  # a lab that ended has nothing left to take back
             for command in end.commands:
-                getattr(lab, command.where).run(command.argv, check=False, stdin=command.stdin)
+                _runner(lab, command).run(command.argv, check=False, stdin=command.stdin)
         raise
     return Applied(lab, explanation, end)

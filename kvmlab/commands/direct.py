@@ -56,13 +56,8 @@ def explain_glued_tap(tap: GluedTap) -> Explanation:
     -----
     ip-link(8), "MACVLAN and MACVTAP"; tc-u32(8), tc-mirred(8).
     """
-    mode = DIRECT_MODES[tap.direct.mode]
-    macvlan = (
-        *("ip", "link", "add", "link", tap.direct.dev, "name", tap.macvlan, "address", tap.mac),
-        *("type", "macvlan", "mode", mode),
-    )
     commands = [
-        Command(macvlan, f"A second MAC address on {tap.direct.dev}: the guest's, in mode {mode}"),
+        _macvlan(tap),
         Command(("ip", "tuntap", "add", "dev", tap.name, "mode", "tap"), "The tap that QEMU opens"),
         *(
             Command(
@@ -74,6 +69,9 @@ def explain_glued_tap(tap: GluedTap) -> Explanation:
         Command(("ip", "link", "set", "dev", tap.macvlan, "up"), "Switch on the one …"),
         Command(("ip", "link", "set", "dev", tap.name, "up"), "… and the other"),
     ]
+    if tap.direct.mode == "passthrough":
+        address = ("ip", "link", "set", "dev", tap.macvlan, "address", tap.mac)
+        commands.append(Command(address, f"{tap.direct.dev} itself gets the guest's MAC address"))
     for one, other in ((tap.macvlan, tap.name), (tap.name, tap.macvlan)):
         commands.append(
             Command(
@@ -84,6 +82,16 @@ def explain_glued_tap(tap: GluedTap) -> Explanation:
         line = ("tc", "filter", "add", "dev", one, "parent", "ffff:", "protocol", "all", *redirect)
         commands.append(Command(line, f"Every frame goes out of {other}"))
     return Explanation(f"Direct mode on {tap.direct.dev} with a macvlan and a tap", tuple(commands))
+
+
+def _macvlan(tap: GluedTap) -> Command:
+    mode = DIRECT_MODES[tap.direct.mode]
+    start = ("ip", "link", "add", "link", tap.direct.dev, "name", tap.macvlan)
+    kind = ("type", "macvlan", "mode", mode)
+    if tap.direct.mode == "passthrough":  # it has the MAC address of the link below, whatever is asked for
+        return Command((*start, *kind), f"The guest has {tap.direct.dev} for itself: mode {mode}")
+    about = f"A second MAC address on {tap.direct.dev}: the guest's, in mode {mode}"
+    return Command((*start, "address", tap.mac, *kind), about)
 
 
 def explain_glued_tap_end(tap: GluedTap) -> Explanation:

@@ -1,7 +1,8 @@
 """Checks that several descriptions share."""
 
 import re
-from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Network, ip_network
+from collections.abc import Sequence
+from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Network, ip_interface, ip_network
 
 from kvmlab.errors import SpecError
 
@@ -10,6 +11,7 @@ LINK_NAME_LIMIT = 15
 #: Largest MTU of a tap and a bridge in bytes (ETH_MAX_MTU, linux/if_ether.h).
 MTU_LIMIT = 65535
 PORT_LIMIT = 65535
+VLAN_LIMIT = 4094
 _HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LINK_NAME = re.compile(r"[^\s/:]+")
 _DNS_DOMAIN = re.compile(rf"{_HOST_NAME.pattern}(\.{_HOST_NAME.pattern})*")
@@ -75,6 +77,30 @@ def check_ipv4(address: str) -> IPv4Address:
         raise SpecError(
             f"address {address!r} is no IPv4 address: {error}", hint="write it as in '192.168.50.10'"
         ) from error
+
+
+def check_interface_address(address: str) -> None:
+    """Refuse what is no address with prefix length."""
+    try:
+        ip_interface(address)
+    except ValueError as error:
+        raise SpecError(f"address {address!r}: {error}", hint="write it as in '192.168.60.11/24'") from error
+    if "/" not in address:
+        raise SpecError(f"address {address!r} has no prefix length", hint=f"such as '{address}/24'")
+
+
+def check_vlan_id(number: int) -> None:
+    """Refuse what is no VLAN (IEEE 802.1Q, table 9-2: 12 bits; 0 is none, 4095 is reserved)."""
+    if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= VLAN_LIMIT:
+        raise SpecError(f"VLAN {number!r} is impossible", hint=f"1 to {VLAN_LIMIT}")
+
+
+def check_vlans(what: str, numbers: Sequence[int]) -> None:
+    """Refuse VLANs of a port of which one is impossible or named twice."""
+    for number in numbers:
+        check_vlan_id(number)
+        if numbers.count(number) > 1:
+            raise SpecError(f"{what}: VLAN {number} is named twice", hint="once is enough")
 
 
 def check_port(port: int) -> None:

@@ -7,6 +7,7 @@ from typing import Literal
 from kvmlab.errors import SpecError
 from kvmlab.spec import _checks
 from kvmlab.spec.source import Source
+from kvmlab.spec.vlan import vlan_element
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class InterfaceSpec:
         Name of a bridge of the host.
     source
         Anything else that it is plugged into: :class:`~kvmlab.spec.source.Direct`,
-        :class:`~kvmlab.spec.source.UserMode` and so on. One of the three is given.
+        :class:`~kvmlab.spec.user.UserMode` and so on. One of the three is given.
     model
         One of :data:`NIC_MODELS`.
     mac
@@ -75,6 +76,10 @@ class InterfaceSpec:
     isolated
         Whether its bridge port may not talk to other isolated ports
         (bridge(8), ``isolated on``).
+    vlans
+        VLANs of its bridge port, set by libvirt 11.0 and later: of one, frames
+        go to the guest without a tag; of several, with (a trunk). By default
+        the bridge passes tags as they are.
 
     Raises
     ------
@@ -99,6 +104,7 @@ class InterfaceSpec:
     target: str | None = None
     address: str | None = None
     isolated: bool = False
+    vlans: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         given = [self.network, self.bridge, self.source]
@@ -119,17 +125,23 @@ class InterfaceSpec:
             _checks.check_link_name("tap name", self.target, hint=hint)
         if self.address is not None:
             self._check_address(self.address)
+        object.__setattr__(self, "vlans", tuple(self.vlans))
+        _checks.check_vlans("interface", self.vlans)
         if self.source is not None:
             self._check_own_tap(self.source)
 
     def _check_own_tap(self, source: Source) -> None:
         """Refuse what only a tap has that libvirt makes and plugs into a bridge."""
-        given = {"isolated": self.isolated, "target": self.target is not None}
+        given = {
+            "isolated": self.isolated,
+            "target": self.target is not None,
+            "vlans": bool(self.vlans),
+        }
         wrong = [name for name, is_given in given.items() if is_given]
         if wrong:
             raise SpecError(
                 f"an interface of type {source.kind!r} has no {' and no '.join(wrong)}",
-                hint="both belong to a port of a bridge: use network= or bridge=",
+                hint="that belongs to a port of a bridge: use network= or bridge=",
             )
 
     def _check_address(self, address: str) -> None:
@@ -157,6 +169,8 @@ class InterfaceSpec:
             ET.SubElement(interface, "model", type=self.model)
         if self.mtu is not None:
             ET.SubElement(interface, "mtu", size=str(self.mtu))
+        if self.vlans:
+            interface.append(vlan_element(self.vlans))
         if self.isolated:
             ET.SubElement(interface, "port", isolated="yes")
         return interface

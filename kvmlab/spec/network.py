@@ -10,6 +10,7 @@ from kvmlab.errors import SpecError
 from kvmlab.spec import _checks
 from kvmlab.spec._dnsmasq import dnsmasq_options
 from kvmlab.spec.identity import NetworkIdentity
+from kvmlab.spec.vlan import vlan_element
 
 #: libvirt's forward modes that this description covers (formatnetwork, "Connectivity").
 FORWARD_MODES = ("nat", "route", "open", "bridge")
@@ -86,6 +87,8 @@ class NetworkSpec:
         4 s, whatever delay is asked for (2 s listening, 2 s learning:
         ``br_stp_start`` in net/bridge/br_stp_if.c). A bridge that has only
         guests needs none.
+    vlans
+        VLANs of all its guests, as in :class:`~kvmlab.spec.interface.InterfaceSpec`.
 
     Raises
     ------
@@ -120,9 +123,12 @@ class NetworkSpec:
     subnet6: str | None = None
     mtu: int | None = None
     stp: bool = False
+    vlans: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         _checks.check_name("network", self.name)
+        object.__setattr__(self, "vlans", tuple(self.vlans))
+        _checks.check_vlans(f"network {self.name!r}", self.vlans)
         self._check_forward()
         self._check_bridge()
         if self.subnet is not None:
@@ -298,12 +304,14 @@ class NetworkSpec:
                 ET.SubElement(forward, "nat", ipv6="yes")
         if self.forward == "bridge":
             ET.SubElement(network, "bridge", name=self.bridge_name)
+            network.extend([vlan_element(self.vlans)] if self.vlans else [])
             return network
         ET.SubElement(network, "bridge", name=self.bridge_name, stp="on" if self.stp else "off", delay="0")
         if identity is not None:
             ET.SubElement(network, "mac", address=identity.mac)
         if self.mtu is not None:
             ET.SubElement(network, "mtu", size=str(self.mtu))
+        network.extend([vlan_element(self.vlans)] if self.vlans else [])
         self._add_subnets(network, reservations)
         if self.dhcp_range is not None:
             network.append(dnsmasq_options())

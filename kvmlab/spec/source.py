@@ -6,15 +6,13 @@ Each class is one type of libvirt's ``<interface>`` (formatdomain, "Network inte
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from kvmlab.errors import SpecError
 from kvmlab.spec import _checks
 
 #: Modes of macvtap in libvirt's words, and the kernel's word for each (ip-link(8), macvlan).
 DIRECT_MODES = {"bridge": "bridge", "vepa": "vepa", "private": "private", "passthrough": "passthru"}
-#: What carries user-mode traffic: QEMU's own SLIRP, or passt(1).
-BACKENDS = ("slirp", "passt")
 _PCI_ADDRESS = re.compile(r"([0-9a-f]{4}):([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])")
 _LINK_HINT = f"a link has at most {_checks.LINK_NAME_LIMIT} characters"
 
@@ -90,75 +88,6 @@ class Tap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UserForward:
-    """A port of the host that leads to the guest in user mode.
-
-    Parameters
-    ----------
-    port, guest_port
-        1 to 65535.
-    protocol
-        ``tcp`` or ``udp``.
-    """
-
-    port: int
-    guest_port: int
-    protocol: Literal["tcp", "udp"] = "tcp"
-
-    def __post_init__(self) -> None:
-        _checks.check_port(self.port)
-        _checks.check_port(self.guest_port)
-        _checks.check_transport(self.protocol)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserMode:
-    """A process of the host's user: neither tap nor bridge, no privileges.
-
-    Parameters
-    ----------
-    backend
-        One of :data:`BACKENDS`.
-    subnet
-        IPv4 subnet that the guest finds itself in; 10.0.2.0/24 with SLIRP by default.
-    forwards
-        Ports of the host that lead to the guest; with passt only: for SLIRP
-        libvirt has no words (libvirt, formatdomain, "Userspace connection using SLIRP").
-    """
-
-    backend: str = "slirp"
-    subnet: str | None = None
-    forwards: tuple[UserForward, ...] = ()
-    kind = "user"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "forwards", tuple(self.forwards))
-        if self.backend not in BACKENDS:
-            raise SpecError(
-                f"user-mode backend {self.backend!r} is unknown", hint=f"one of {', '.join(BACKENDS)}"
-            )
-        if self.subnet is not None:
-            _checks.check_subnet("user mode", self.subnet)
-        if self.forwards and self.backend != "passt":
-            raise SpecError(
-                "libvirt has no words for ports that SLIRP forwards",
-                hint="use backend='passt', or QEMU's own command: hostfwd_add",
-            )
-
-    def elements(self) -> list[ET.Element]:
-        """Return libvirt's ``<backend>``, ``<ip>`` and ``<portForward>``."""
-        found = [ET.Element("backend", type="passt")] if self.backend == "passt" else []
-        if self.subnet is not None:
-            address, prefix = self.subnet.split("/")
-            found.append(ET.Element("ip", family="ipv4", address=address, prefix=prefix))
-        for forward in self.forwards:
-            element = ET.Element("portForward", proto=forward.protocol)
-            ET.SubElement(element, "range", start=str(forward.port), to=str(forward.guest_port))
-            found.append(element)
-        return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Multicast:
     """A multicast group between the QEMU processes of any number of guests.
 
@@ -227,6 +156,42 @@ class UdpSocket:
         source = ET.Element("source", address=self.remote_address, port=str(self.remote_port))
         ET.SubElement(source, "local", address=self.local_address, port=str(self.local_port))
         return [source]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TcpSocket:
+    """A TCP tunnel to another process: a second guest's QEMU, or passt(1).
+
+    Parameters
+    ----------
+    port
+        Where one end listens, 1 to 65535.
+    address
+        IPv4 address of the host that it listens on.
+    listens
+        Whether this QEMU is that end; otherwise it connects to it.
+
+    Notes
+    -----
+    libvirt, formatdomain, "TCP tunnel": the types ``server`` and ``client``.
+    """
+
+    port: int
+    address: str = "127.0.0.1"
+    listens: bool = True
+
+    def __post_init__(self) -> None:
+        _checks.check_port(self.port)
+        _checks.check_ipv4(self.address)
+
+    @property
+    def kind(self) -> str:
+        """The ``type`` of libvirt's ``<interface>``."""
+        return "server" if self.listens else "client"
+
+    def elements(self) -> list[ET.Element]:
+        """Return libvirt's ``<source>``."""
+        return [ET.Element("source", address=self.address, port=str(self.port))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
