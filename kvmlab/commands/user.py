@@ -64,20 +64,29 @@ def explain_passt(user: UserMode, socket: TcpSocket) -> Explanation:
         The guest's NIC, which listens.
     """
     options = [*_addresses(user), *_ports(user.forwards), "--pid", pid_file(socket)]
-    passt = shlex.join(["passt", "--fd", _FD, *options])
+    passt = shlex.join(["passt", "--quiet", "--fd", _FD, *options])
     line = f"exec {passt} {_FD}<>/dev/tcp/{socket.address}/{socket.port}"
-    about = "Connect to QEMU, and let passt take over: it goes to the background"
+    install = ("install", "--owner=nobody", "--mode=644", "/dev/null", pid_file(socket))
     return Explanation(
-        f"passt for the guest on port {socket.port}", (Command(("bash", "-c", line), about),)
+        f"passt for the guest on port {socket.port}",
+        (
+            Command(install, "A file for its process id: started by root, passt becomes nobody"),
+            Command(
+                ("bash", "-c", line), "Connect to QEMU, and let passt take over: it goes to the background"
+            ),
+        ),
     )
 
 
 def explain_passt_end(socket: TcpSocket) -> Explanation:
     """Return the command that ends passt; with its guest it ends by itself."""
-    line = f'kill "$(cat {pid_file(socket)})" && rm {pid_file(socket)}'
+    kill = ("sh", "-c", f'kill "$(cat {pid_file(socket)})"')
     return Explanation(
         f"End of passt for the guest on port {socket.port}",
-        (Command(("sh", "-c", line), "The guest's network is gone"),),
+        (
+            Command(kill, "The guest's network is gone"),
+            Command(("rm", "--force", pid_file(socket)), "Nobody has that process id any more"),
+        ),
     )
 
 

@@ -20,7 +20,7 @@ from kvmlab.spec.hostdev import PciPoolSpec
 from kvmlab.spec.identity import NetworkIdentity
 from kvmlab.spec.interface import InterfaceSpec
 from kvmlab.spec.network import NetworkSpec, Reservation
-from kvmlab.virt import inventory
+from kvmlab.virt import inventory, support
 from kvmlab.virt.accelerator import Accelerator
 from kvmlab.virt.connection import Connection
 from kvmlab.virt.network import Network
@@ -70,6 +70,7 @@ def define_network(connection: Connection, spec: NetworkSpec, *, lab: str, host:
         raise SpecError(f"network {spec.name!r} exists already", hint="undefine() it first")
     spec.check_against(present, reserved={})
     refusals.check_network(spec, host)
+    support.check_vlans(connection, f"network {spec.name!r}", spec.vlans)
     with connection.translated(f"define network {spec.name!r}") as vir:
         vir.networkDefineXML(spec.to_xml(identity=NetworkIdentity.of(lab, spec.name)))
 
@@ -102,6 +103,8 @@ def define_domain(connection: Connection, spec: DomainSpec, around: Surroundings
     present = inventory.domain_macs(connection)
     if spec.name in present:
         raise SpecError(f"domain {spec.name!r} exists already", hint="undefine() it first")
+    for nic in spec.interfaces:
+        support.check_vlans(connection, f"domain {spec.name!r}", nic.vlans)
     full = complete(around.lab, spec)
     addressing.check_macs(full, present)
     networks = inventory.networks(connection)

@@ -9,9 +9,10 @@ from kvmlab._run import Runner
 from kvmlab.errors import SpecError
 from kvmlab.host import world
 from kvmlab.lab import Lab
+from kvmlab.reach.expectation import Expectation
 from kvmlab.reach.expected import EXPECTED, FAMILIES, LINK_LOCAL, PATHS
 from kvmlab.reach.matrix import Cell, Matrix
-from kvmlab.reach.probe import ANSWER_BOUND_S, HOST_PORT, USUAL, Answer, Probe, Shell, ask, listening
+from kvmlab.reach.probe import ANSWER_BOUND_S, HOST_PORT, USUAL, Answer, Probe, Reach, Shell, ask, listening
 from kvmlab.reach.station import GUEST_PORT, Station, ready
 from kvmlab.virt import guest_nics
 from kvmlab.virt.domain import Domain
@@ -148,7 +149,7 @@ def _ends(lab: Lab, stations: Sequence[Station], host_addresses: Sequence[str]) 
     by_family = {
         family: tuple(a for a in host_addresses if ip_address(a).version == family) for family in FAMILIES
     }
-    (nic,) = guest_nics.from_xml("", "", stations[0].guest.xml())
+    nic = guest_nics.from_xml("", "", stations[0].guest.xml())[0]
     bridge = nic.bridge or (lab.network(nic.network).bridge if nic.network else "")
     pc = {4: (world.PC_ADDRESS,), 6: (world.PC_ADDRESS6,)}
     internet = {4: (world.WEB_ADDRESS,), 6: (world.WEB_ADDRESS6,)}
@@ -161,7 +162,7 @@ def _ends(lab: Lab, stations: Sequence[Station], host_addresses: Sequence[str]) 
 
 
 def _guest(station: Station, index: int) -> _End:
-    (nic,) = guest_nics.from_xml("", "", station.guest.xml())
+    nic = guest_nics.from_xml("", "", station.guest.xml())[0]
     own = {4: station.ipv4, 6: station.ipv6}
     addresses = {family: (address,) if address else () for family, address in own.items()}
     return _End(
@@ -194,6 +195,18 @@ def _probe(mode: str, ends: Sequence[_End], families: Sequence[int]) -> Iterator
         ]
     for asked, answer in sorted(found, key=lambda pair: (pair[0].family, PATHS.index(pair[0].path))):
         yield _cell(mode, asked, answer)
+    yield from _nobody(mode, ends, families)
+
+
+def _nobody(mode: str, ends: Sequence[_End], families: Sequence[int]) -> Iterator[Cell]:
+    """Say for each path that there can be nobody on that nobody was."""
+    guest = next(end for end in ends if end.kind == "guest")
+    for family in families:
+        for (source, target), expectation in EXPECTED[mode][family].items():
+            if expectation.reaches is None:
+                said = Answer(Reach.UNTESTED, "there is no second one")
+                for protocol in PROTOCOLS:
+                    yield _told(mode, (source, target), (guest.nic, family, protocol), expectation, said)
 
 
 def _answers(questions: Sequence[_Question]) -> list[Answer]:
@@ -203,13 +216,21 @@ def _answers(questions: Sequence[_Question]) -> list[Answer]:
 
 def _cell(mode: str, asked: _Question, answer: Answer) -> Cell:
     expectation = EXPECTED[mode][asked.family][asked.path].of(asked.protocol)
+    how = (asked.source.nic or asked.target.nic, asked.family, asked.protocol)
+    return _told(mode, asked.path, how, expectation, answer)
+
+
+def _told(
+    mode: str, path: tuple[str, str], how: tuple[str, int, str], expectation: Expectation, answer: Answer
+) -> Cell:
+    nic, family, protocol = how
     return Cell(
         mode=mode,
-        source=asked.source.kind,
-        target=asked.target.kind,
-        nic=asked.source.nic or asked.target.nic,
-        family=f"IPv{asked.family}",
-        protocol=asked.protocol,
+        source=path[0],
+        target=path[1],
+        nic=nic,
+        family=f"IPv{family}",
+        protocol=protocol,
         expected=expectation.outcome,
         observed=answer.reach.value,
         reason=expectation.reason,

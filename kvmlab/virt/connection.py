@@ -38,6 +38,10 @@ _SAID = {
     r"Network is already in use by interface (\S+)": (
         "the host's link {0!r} is in that subnet: use another subnet for the network"
     ),
+    r"Invalid value for attribute 'type' in element 'backend': 'passt'": (
+        "this libvirt was built without passt, as Debian 12's is: with TcpSocket() as source and "
+        "start_passt() the guest gets the same by hand"
+    ),
     r"host doesn't support passthrough of host PCI devices": (
         "the machine needs an IOMMU that is switched on, and vfio-pci: see `kvmlab doctor`"
     ),
