@@ -69,7 +69,9 @@ def run(lab: Lab, command: Command) -> Completed:
 
 
 def _runner(lab: Lab, command: Command) -> Runner:
-    runner: Runner = getattr(lab, command.where) if command.where in world.HOSTS else lab.domain(command.where)
+    runner: Runner = (
+        getattr(lab, command.where) if command.where in world.HOSTS else lab.domain(command.where)
+    )
     return runner
 
 

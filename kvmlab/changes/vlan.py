@@ -82,7 +82,13 @@ def filter_vlans(lab: Lab, bridge: str, ports: Sequence[PortVlans], *, where: st
 
 
 def _links(lab: Lab, where: str) -> list[str]:
+    """Return the names of the links of a host or guest, or refuse a name that both have."""
     if where in world.HOSTS:
+        if where in [domain.name for domain in lab.domains()]:
+            raise SpecError(
+                f"a host of the lab and a guest are both called {where!r}",
+                hint="give the guest another name",
+            )
         return [link.name for link in lab.network_state([where])[where].links]
     return [link.name for link in lab.domain(where).links()]
 

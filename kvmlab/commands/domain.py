@@ -45,9 +45,8 @@ def explain_interface(domain: str, spec: InterfaceSpec) -> Explanation:
     """
     where = f"{spec.kind} {spec.network or spec.bridge or ''}".strip()
     plug = Command(_plug_argv(domain, spec), f"Plug a {spec.model} NIC into the running guest")
-    if (
-        spec.source is not None or spec.mtu is not None or spec.isolated
-    ):  # attach-interface has no words for it
+    # attach-interface has no words for these
+    if spec.source is not None or spec.mtu is not None or spec.isolated or spec.vlans:
         device = ("virsh", "attach-device", domain, "/dev/stdin", "--live")
         plug = Command(device, plug.comment, stdin=spec.to_xml())
     return Explanation(

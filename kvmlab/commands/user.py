@@ -66,11 +66,14 @@ def explain_passt(user: UserMode, socket: TcpSocket) -> Explanation:
     options = [*_addresses(user), *_ports(user.forwards), "--pid", pid_file(socket)]
     passt = shlex.join(["passt", "--quiet", "--fd", _FD, *options])
     line = f"exec {passt} {_FD}<>/dev/tcp/{socket.address}/{socket.port}"
-    install = ("install", "--owner=nobody", "--mode=644", "/dev/null", pid_file(socket))
+    install = (
+        *("install", "--owner=nobody", "--group=root", "--mode=664", "/dev/null"),
+        pid_file(socket),
+    )
     return Explanation(
         f"passt for the guest on port {socket.port}",
         (
-            Command(install, "A file for its process id: started by root, passt becomes nobody"),
+            Command(install, "A file for its process id; passt does not stay root"),
             Command(
                 ("bash", "-c", line), "Connect to QEMU, and let passt take over: it goes to the background"
             ),

@@ -30,7 +30,7 @@ def explain_vlan(spec: VlanSpec, *, where: str = "host") -> Explanation:
         argv = ["ip", "address", "add", address, "dev", spec.name]
         argv += ["nodad"] if ":" in address else []
         commands.append(Command(tuple(argv), "An address in the VLAN", where=where))
-    show = ("ip", "-details", "-brief", "link", "show", "dev", spec.name)
+    show = ("ip", "-details", "link", "show", "dev", spec.name)
     commands.append(Command(show, "Show it", where=where))
     return Explanation(f"VLAN {spec.id} on {spec.link}", tuple(commands))
 

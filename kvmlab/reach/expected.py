@@ -39,6 +39,7 @@ _ROUTED = "The host routes, and libvirt's rules let it pass both ways (formatnet
 _OPEN = "The host routes, and libvirt sets no rules (formatnetwork, 'open')."
 _STATIC = "The LAN's router has a static route to the subnet."
 _UNTAGGED = "What has no tag is not in VLAN 10, and no port is but the guests' (IEEE 802.1Q)."
+_SAME_TAG = "Both send frames with tag 10, which the bridge passes as they are (ip-link(8), vlan)."
 
 
 def _routed(why: str) -> Mode:
@@ -109,7 +110,8 @@ _IPV4: Mapping[str, Mode] = {
         no(_PRIVATE_ADDRESS),
     ),
     "vlan": all_but(
-        no(_UNTAGGED), guest_to_guest=yes("Both send frames with tag 10, which the bridge passes as they are.")
+        no(_UNTAGGED),
+        guest_to_guest=yes("Both send frames with tag 10, which the bridge passes as they are."),
     ),
     "direct-bridge": _direct(yes("In mode bridge, macvlans of one link are switched (ip-link(8)).")),
     "direct-vepa": _direct(

@@ -1,6 +1,6 @@
 """Probe every path between the guests of a lab and all others."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -51,7 +51,7 @@ class _End:
 
     kind: str
     runner: Runner
-    addresses: dict[int, tuple[str, ...]]
+    addresses: Mapping[int, tuple[str, ...]]
     port: int
     link: str
     nic: str = ""
@@ -166,7 +166,10 @@ def _guest(station: Station, index: int) -> _End:
     own = {4: station.ipv4, 6: station.ipv6}
     addresses = {family: (address,) if address else () for family, address in own.items()}
     return _End(
-        *("guest", station.guest, addresses, GUEST_PORT),
+        "guest",
+        station.guest,
+        addresses,
+        GUEST_PORT,
         link=station.link,
         nic=nic.model,
         index=index,

@@ -54,10 +54,10 @@ while True:
 """
 #: What ping(8) and connect(2) say where the kernel itself knows no way.
 _NO_WAY = (
-    *("unreachable", "No route to host", "Operation not permitted", "Permission denied"),
-    "Cannot assign requested address",
+    *("unreachable", "no route to host", "operation not permitted", "permission denied"),
+    "cannot assign requested address",
 )
-_REFUSED = ("Connection refused", "timed out")
+_REFUSED = ("connection refused", "timed out")
 #: Status of timeout(1) if it ran out.
 _TIMED_OUT = 124
 
@@ -198,12 +198,13 @@ def judge(probe: Probe, status: int, said: str) -> Answer:
     """
     if status == 0:
         return Answer(Reach.REACHES, said)
-    if any(words in said for words in _NO_WAY):
+    words = said.lower()
+    if any(no_way in words for no_way in _NO_WAY):
         return Answer(Reach.BLOCKED, said)
     lost = (
-        status == 1 and "packet loss" in said
+        status == 1 and "packet loss" in words
         if probe.protocol == "icmp"
-        else status == _TIMED_OUT or any(words in said for words in _REFUSED)
+        else status == _TIMED_OUT or any(refused in words for refused in _REFUSED)
     )
     return Answer(Reach.BLOCKED if lost else Reach.UNTESTED, said)
 

@@ -16,10 +16,10 @@ GUEST_PORT = 7
 #: as the router takes to advertise.
 READY_BOUND_S = 30
 
-#: Arguments: port, the same in hexadecimal, link (empty: the first with an IPv4 address), IPv4 address to set (may be empty),
-#: scope of IPv6 address to wait for (``link``, ``wide``; empty: none). Prints the link, then its
-#: addresses as in /proc/net/if_inet6 and as `ip` shows them. It only starts programs that it has to:
-#: under emulation each costs a guest some hundredths of a second.
+#: Arguments: port, the same in hexadecimal, link (empty: the first with an IPv4 address), IPv4 address to
+#: set (may be empty), scope of the IPv6 address to wait for (``link``, ``wide``; empty: none). Prints the
+#: link, then addresses as in /proc/net/if_inet6 and as `ip` shows them. It starts only the programs that
+#: it has to: under emulation each costs a guest some hundredths of a second.
 _READY = """\
 PAUSE
 port=$1 hex=$2 link=$3 static=$4 scope=$5 tries=0
@@ -63,6 +63,8 @@ echo "$link"
 cat /proc/net/if_inet6
 ip -4 -o address show dev "$link"
 """
+
+
 @dataclass(frozen=True, slots=True)
 class Station:
     """A guest that can be probed.

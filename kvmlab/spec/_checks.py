@@ -122,12 +122,17 @@ def check_mtu(what: str, mtu: int, *, minimum: int = 68) -> None:
         raise SpecError(f"{what}: MTU of {mtu} bytes is too large", hint=f"at most {MTU_LIMIT} bytes")
 
 
-def check_subnet(what: str, subnet: str) -> IPv4Network | IPv6Network:
-    """Return the subnet, or refuse what is none or has another purpose."""
+def check_subnet(what: str, subnet: str, *, version: int) -> IPv4Network | IPv6Network:
+    """Return the subnet, or refuse what is none, of the other version or for another purpose."""
     try:
         parsed = ip_network(subnet)
     except ValueError as error:
         raise SpecError(f"{what}: {error}", hint=_right_subnet(subnet)) from error
+    if parsed.version != version:
+        name = "subnet6" if parsed.version == 6 else "subnet"
+        raise SpecError(
+            f"{what}: {subnet!r} is no IPv{version} subnet", hint=f"use {name} for IPv{parsed.version}"
+        )
     if (
         parsed.is_multicast
         or parsed.is_loopback

@@ -1,6 +1,7 @@
 """A NIC of a domain: libvirt's ``<interface>``."""
 
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -169,11 +170,15 @@ class InterfaceSpec:
             ET.SubElement(interface, "model", type=self.model)
         if self.mtu is not None:
             ET.SubElement(interface, "mtu", size=str(self.mtu))
-        if self.vlans:
-            interface.append(vlan_element(self.vlans))
-        if self.isolated:
-            ET.SubElement(interface, "port", isolated="yes")
+        interface.extend(self._port_elements())
         return interface
+
+    def _port_elements(self) -> Iterator[ET.Element]:
+        """Yield what the NIC's port of a bridge is told."""
+        if self.vlans:
+            yield vlan_element(self.vlans)
+        if self.isolated:
+            yield ET.Element("port", isolated="yes")
 
     @property
     def kind(self) -> str:

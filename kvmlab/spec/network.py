@@ -182,11 +182,7 @@ class NetworkSpec:
             )
 
     def _check_subnet(self, subnet: str) -> None:
-        parsed = _checks.check_subnet(f"network {self.name!r}", subnet)
-        if parsed.version != 4:
-            raise SpecError(
-                f"network {self.name!r}: {subnet!r} is no IPv4 subnet", hint="use subnet6 for IPv6"
-            )
+        parsed = _checks.check_subnet(f"network {self.name!r}", subnet, version=4)
         if parsed.prefixlen > (_LONGEST_DHCP_PREFIX if self.dhcp else _LONGEST_PREFIX):
             raise SpecError(
                 f"network {self.name!r}: {subnet!r} is too small",
@@ -195,11 +191,7 @@ class NetworkSpec:
         object.__setattr__(self, "subnet", str(parsed))
 
     def _check_subnet6(self, subnet: str) -> None:
-        parsed = _checks.check_subnet(f"network {self.name!r}", subnet)
-        if parsed.version != 6:
-            raise SpecError(
-                f"network {self.name!r}: {subnet!r} is no IPv6 subnet", hint="use subnet for IPv4"
-            )
+        parsed = _checks.check_subnet(f"network {self.name!r}", subnet, version=6)
         if parsed.prefixlen != _RA_PREFIX:
             raise SpecError(
                 f"network {self.name!r}: {subnet!r} has prefix /{parsed.prefixlen}",

@@ -90,8 +90,8 @@ class UserMode:
             if getattr(self, name) and backend != self.backend:
                 raise SpecError(f"user mode: {name} is not for {self.backend}", hint=hint)
         for version, subnet in ((4, self.subnet), (6, self.subnet6)):
-            if subnet is not None and _checks.check_subnet("user mode", subnet).version != version:
-                raise SpecError(f"user mode: {subnet!r} is no IPv{version} subnet", hint="subnet6 is for IPv6")
+            if subnet is not None:
+                _checks.check_subnet("user mode", subnet, version=version)
         for version, address in ((4, self.address), (6, self.address6)):
             if address is not None:
                 _check_address(address, version)

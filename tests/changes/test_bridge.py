@@ -108,7 +108,7 @@ def test_bridged_guests_are_stations_of_the_lan(lab: kl.Lab) -> None:
             guest.destroy()
             guest.undefine()
     assert list(found.findings) == []
-    assert len(found.cells) == 28
+    assert len(found.cells) == 2 * 28
     assert walk.answered
     assert {(hop.source, hop.destination) for hop in walk.hops if hop.what == "echo request"} == {
         ("192.168.1.20", walk.destination)

@@ -10,9 +10,9 @@ from kvmlab.spec.network import NetworkSpec, Reservation
 
 
 def type_in(lab: Lab, command: Command) -> Completed:
-    """Type in one command as it is shown; it must end with status 0."""
-    host: Runner = getattr(lab, command.where)
-    return host.run(["sh", "-ec", str(command)])
+    """Type in one command, on its host or in its guest, as it is shown; it must end with status 0."""
+    runner: Runner = getattr(lab, command.where, None) or lab.domain(command.where)
+    return runner.run(["sh", "-ec", str(command)])
 
 
 def type_all(lab: Lab, explanation: Explanation) -> str:

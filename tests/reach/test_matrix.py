@@ -59,9 +59,7 @@ def test_every_mode_has_an_expectation_with_a_reason_for_every_path_and_family()
 
 
 def test_expectations_of_ipv6_do_not_speak_of_ipv4() -> None:
-    said = {
-        (mode, path): e.reason for mode, families in EXPECTED.items() for path, e in families[6].items()
-    }
+    said = {(mode, path): e.reason for mode, families in EXPECTED.items() for path, e in families[6].items()}
 
     assert {where for where, reason in said.items() if "RFC 1918" in reason or "10.0." in reason} == set()
 

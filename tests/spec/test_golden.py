@@ -14,7 +14,8 @@ from kvmlab.spec.hostdev import PciPoolSpec
 from kvmlab.spec.identity import NetworkIdentity
 from kvmlab.spec.interface import NIC_MODELS, InterfaceSpec
 from kvmlab.spec.network import NetworkSpec, Reservation
-from kvmlab.spec.source import Direct, Multicast, PciDevice, Tap, UdpSocket, UserForward, UserMode
+from kvmlab.spec.source import Direct, Multicast, PciDevice, Tap, TcpSocket, UdpSocket
+from kvmlab.spec.user import UserForward, UserMode
 
 DATA = Path(__file__).parent.parent / "data" / "xml"
 
@@ -44,6 +45,8 @@ NETWORKS = {
     "network-route": NetworkSpec(name="green", subnet="192.168.51.0/24", forward="route", stp=True),
     "network-open": NetworkSpec(name="open", subnet="192.168.52.0/29", forward="open", bridge="br-open"),
     "network-bridge": NetworkSpec(name="lan", forward="bridge", bridge="br0"),
+    "network-bridge-vlans": NetworkSpec(name="tagged", forward="bridge", bridge="br0", vlans=(10, 20)),
+    "network-vlan": NetworkSpec(name="ten", vlans=(10,)),
     "network-isolated": NetworkSpec(name="island", subnet="192.168.53.0/30", dhcp=False),
     "network-private": NetworkSpec(name="private"),
 }
@@ -68,12 +71,17 @@ DOMAINS = {
         interfaces=(
             InterfaceSpec(source=Direct(dev="enp2s0", mode="vepa")),
             InterfaceSpec(source=Tap(name="direct0"), model="rtl8139"),
-            InterfaceSpec(source=UserMode(subnet="10.0.3.0/24")),
+            InterfaceSpec(source=UserMode(subnet="10.0.3.0/24", subnet6="fd00:3::/64")),
             InterfaceSpec(
                 source=UserMode(
-                    backend="passt", forwards=(UserForward(port=2022, guest_port=22, protocol="udp"),)
+                    backend="passt",
+                    address="192.168.1.11/24",
+                    address6="2001:db8:1::11/64",
+                    forwards=(UserForward(port=2022, guest_port=22, protocol="udp"),),
                 )
             ),
+            InterfaceSpec(source=TcpSocket(port=5560), model="rtl8139"),
+            InterfaceSpec(source=TcpSocket(port=5561, address="127.0.0.4", listens=False), model="rtl8139"),
             InterfaceSpec(source=Multicast(address="230.0.0.2", port=5559)),
             InterfaceSpec(
                 source=UdpSocket(
@@ -84,7 +92,7 @@ DOMAINS = {
                 )
             ),
             InterfaceSpec(source=PciDevice(address="0000:03:10.1")),
-            InterfaceSpec(network="blue", isolated=True),
+            InterfaceSpec(network="blue", isolated=True, vlans=(10,)),
         ),
     ),
     "domain-every-model": DomainSpec(
@@ -181,7 +189,7 @@ def described() -> Iterator[object]:
     "kind",
     [
         *(NetworkSpec, PciPoolSpec, Reservation, DomainSpec, InterfaceSpec, DirectBoot, DiskBoot),
-        *(Direct, Tap, UserMode, UserForward, Multicast, UdpSocket, PciDevice),
+        *(Direct, Tap, UserMode, UserForward, Multicast, TcpSocket, UdpSocket, PciDevice),
     ],
     ids=lambda k: k.__name__,
 )

@@ -6,7 +6,7 @@ import pytest
 
 from kvmlab.errors import SpecError
 from kvmlab.spec.interface import InterfaceSpec
-from kvmlab.spec.source import Direct, Multicast, PciDevice, Tap, UdpSocket, UserForward, UserMode
+from kvmlab.spec.source import Direct, Multicast, PciDevice, Tap, TcpSocket, UdpSocket
 
 
 @pytest.mark.parametrize(
@@ -15,19 +15,8 @@ from kvmlab.spec.source import Direct, Multicast, PciDevice, Tap, UdpSocket, Use
         (lambda: Direct(dev="enp2s0", mode="passthru"), "macvtap mode 'passthru' is unknown", "passthrough"),
         (lambda: Direct(dev="a-very-long-link-name"), "'a-very-long-link-name' is 21 characters", "15"),
         (lambda: Tap(name=""), "tap name '' is not a name that the kernel takes", "letters"),
-        (lambda: UserMode(backend="slurp"), "user-mode backend 'slurp' is unknown", "slirp, passt"),
-        (
-            lambda: UserMode(forwards=(UserForward(port=2022, guest_port=22),)),
-            "libvirt has no words for ports that SLIRP forwards",
-            "passt",
-        ),
-        (lambda: UserForward(port=0, guest_port=22), "port 0 is impossible", "1 to 65535"),
-        (lambda: UserForward(port=1, guest_port=65536), "port 65536 is impossible", "1 to 65535"),
-        (
-            lambda: UserForward(port=1, guest_port=1, protocol="icmp"),  # type: ignore[arg-type]
-            "protocol 'icmp' has no ports",
-            "tcp or udp",
-        ),
+        (lambda: TcpSocket(port=0), "port 0 is impossible", "1 to 65535"),
+        (lambda: TcpSocket(port=7, address="here"), "address 'here' is no IPv4 address", "192.168.50.10"),
         (lambda: Multicast(address="10.0.0.1"), "'10.0.0.1' is no multicast group", "230.0.0.1"),
         (lambda: Multicast(address="all"), "address 'all' is no IPv4 address", "192.168.50.10"),
         (lambda: UdpSocket(local_port=7, remote_port=7), "both ends of the UDP tunnel", "swapped"),
