@@ -38,7 +38,7 @@ _PASST_IN = "passt listens only on ports that are forwarded, and nobody else kno
 _ROUTED = "The host routes, and libvirt's rules let it pass both ways (formatnetwork, 'route')."
 _OPEN = "The host routes, and libvirt sets no rules (formatnetwork, 'open')."
 _STATIC = "The LAN's router has a static route to the subnet."
-_UNTAGGED = "What has no tag is not in VLAN 10, and no port is but the guests' (IEEE 802.1Q)."
+_UNTAGGED = "Frames without a tag are not in VLAN 10, and only the guests' links are (IEEE 802.1Q)."
 _SAME_TAG = "Both send frames with tag 10, which the bridge passes as they are (ip-link(8), vlan)."
 
 
@@ -111,7 +111,7 @@ _IPV4: Mapping[str, Mode] = {
     ),
     "vlan": all_but(
         no(_UNTAGGED),
-        guest_to_guest=yes("Both send frames with tag 10, which the bridge passes as they are."),
+        guest_to_guest=yes(_SAME_TAG),
     ),
     "direct-bridge": _direct(yes("In mode bridge, macvlans of one link are switched (ip-link(8)).")),
     "direct-vepa": _direct(
