@@ -10,7 +10,7 @@ from kvmlab.lab import Lab
 from kvmlab.reach.expected import LINK_LOCAL
 from kvmlab.reach.matrix import Matrix
 from kvmlab.reach.modes import ALONE, GUESTS, MODES, Prepared
-from kvmlab.reach.paths import METHOD, probe_all
+from kvmlab.reach.paths import method, probe_all
 from kvmlab.reach.station import Station, ready
 from kvmlab.spec.domain import DomainSpec
 from kvmlab.virt.domain import Domain
@@ -54,7 +54,7 @@ def compare_modes(modes: Sequence[str] = tuple(MODES), *, progress: Progress | N
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    return Matrix(tuple(cell for number in sorted(found) for cell in found[number].cells), METHOD)
+    return Matrix(tuple(cell for number in sorted(found) for cell in found[number].cells), method())
 
 
 def _groups(mode: str) -> list[Mapping[str, str]]:

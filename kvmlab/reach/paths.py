@@ -19,10 +19,6 @@ from kvmlab.virt.domain import Domain
 
 #: Protocols of the probes: each path is tried with both, in each family of addresses.
 PROTOCOLS = ("icmp", "tcp")
-METHOD = (
-    "each path by ping (2 requests) and by a TCP handshake, over IPv4 and IPv6, with each guest's NIC, "
-    f"at most {ANSWER_BOUND_S} s each"
-)
 #: Under which addresses guests know the KVM host where it is a station of the LAN.
 HOST_ADDRESSES = (world.HOST_ADDRESS, world.HOST_ADDRESS6)
 
@@ -90,7 +86,7 @@ def reachability(
     guests: Sequence[Domain],
     *,
     host_addresses: Sequence[str] = HOST_ADDRESSES,
-    families: Sequence[int] = FAMILIES,
+    families: Sequence[int] | None = None,
 ) -> Matrix:
     """Probe who reaches whom between the guests of a lab and its host, LAN PC and internet.
 
@@ -106,7 +102,7 @@ def reachability(
         IPv4 and IPv6 addresses under which guests know the host: of each family
         one for all guests, or one for each, in their order.
     families
-        4, 6 or both.
+        4, 6 or both; by default IPv4, and IPv6 where the guests' network has it.
 
     Raises
     ------
@@ -116,18 +112,27 @@ def reachability(
         If a guest does not answer.
     """
     _check(mode, guests, families)
+    families = families or _families(lab, mode, guests[0])
     scope = "" if 6 not in families else "link" if mode in LINK_LOCAL else "wide"
     with ThreadPoolExecutor(max_workers=len(guests)) as pool:
         stations = list(pool.map(lambda guest: ready(guest, scope=scope), guests))
     return probe_all(lab, mode, stations, host_addresses=host_addresses, families=families)
 
 
-def _check(mode: str, guests: Sequence[Domain], families: Sequence[int]) -> None:
+def _families(lab: Lab, mode: str, guest: Domain) -> tuple[int, ...]:
+    """Return 4, and 6 unless the guest is in a libvirt network that advertises no prefix."""
+    network = guest_nics.from_xml("", "", guest.xml())[0].network
+    subnets = lab.network(network).subnets if network else ()
+    is_ipv4_only = bool(subnets) and all(subnet.version == 4 for subnet in subnets)
+    return (4,) if is_ipv4_only and mode not in LINK_LOCAL else FAMILIES
+
+
+def _check(mode: str, guests: Sequence[Domain], families: Sequence[int] | None) -> None:
     if mode not in EXPECTED:
         raise SpecError(f"mode {mode!r} is unknown", hint=f"one of {', '.join(EXPECTED)}")
     if not guests:
         raise SpecError("there is nobody to reach", hint="give one guest or more")
-    if not families or not set(families) <= set(FAMILIES):
+    if families is not None and (not families or not set(families) <= set(FAMILIES)):
         raise SpecError(f"families {tuple(families)} are unknown", hint="4 (IPv4), 6 (IPv6), or both")
 
 
@@ -142,7 +147,22 @@ def probe_all(
     """Probe every path of stations that are ready; see :func:`reachability`."""
     with listening(lab.host):
         ends = _ends(lab, stations, host_addresses)
-        return Matrix(tuple(_probe(mode, ends, families)), METHOD)
+        return Matrix(tuple(_probe(mode, ends, families)), method(families))
+
+
+def method(families: Sequence[int] = FAMILIES) -> str:
+    """Say how paths are probed.
+
+    Examples
+    --------
+    >>> method([4]).split(", ")[1]
+    'over IPv4'
+    """
+    over = " and ".join(f"IPv{family}" for family in families)
+    return (
+        f"each path by ping (2 requests) and by a TCP handshake, over {over}, with each guest's NIC, "
+        f"at most {ANSWER_BOUND_S} s each"
+    )
 
 
 def _ends(lab: Lab, stations: Sequence[Station], host_addresses: Sequence[str]) -> list[_End]:

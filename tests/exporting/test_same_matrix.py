@@ -17,6 +17,7 @@ from kvmlab.exporting import Export
 from kvmlab.lab import start_all
 from kvmlab.reach import Matrix, reachability
 from kvmlab.reach.modes import GUESTS, MODES
+from kvmlab.reach.paths import HOST_ADDRESSES
 from kvmlab.virt.domain import Domain
 from tests.exporting.real_host import configured, define, define_whole, in_time, reached, silent
 
@@ -42,7 +43,7 @@ def guests_with(lab: kl.Lab, prefix: str, *nics: kl.InterfaceSpec) -> list[Domai
 def of_mode(name: str, mode: str, *, by_hand: bool = False) -> Export:
     """Set up a mode in a lab, export its guests, and end the lab."""
     with silent(name) as lab:
-        guests = guests_with(lab, "vm", *MODES[mode](lab).nics)
+        guests = guests_with(lab, "vm", *MODES[mode](lab, GUESTS).nics.values())
         return kl.export(lab, *guests, by_hand=by_hand)
 
 
@@ -68,7 +69,7 @@ def test_bridged_guests_and_a_whole_machine_reach_the_same_on_a_host_configured_
 
         assert [(nic.model, nic.driver, nic.bridge) for nic in whole.nics()] == [("rtl8139", "8139cp", "br0")]
     assert list(found.findings) == []
-    assert len(found.cells) == 28
+    assert len(found.cells) == 56
 
 
 @pytest.mark.parametrize("tool", ["nmcli", "networkd", "netplan"])
@@ -82,7 +83,7 @@ def test_a_bridged_guest_reaches_the_same_on_a_host_configured_by(
         found = matrix_of(lab, "bridged", [first])
 
     assert list(found.findings) == []
-    assert len(found.cells) == 12
+    assert len(found.cells) == 24
 
 
 def test_guests_in_direct_mode_reach_the_same_by_macvlan_and_tap(tmp_path: Path) -> None:
@@ -142,6 +143,7 @@ def test_guests_in_networks_of_libvirts_own_reach_the_same(mode: str, fresh: kl.
     spec = NETWORKS[mode]
     guests = [guest for guest in fresh.domains() if guest.name.startswith(spec.name)]
 
-    found = reachability(fresh, mode, guests, host_addresses=[str(spec.gateway or "192.168.1.10")])
+    own = HOST_ADDRESSES if spec.gateway is None else [str(spec.gateway)]
+    found = reachability(fresh, mode, guests, host_addresses=own)
 
     assert list(found.findings) == []
