@@ -27,8 +27,15 @@ if TYPE_CHECKING:
     from kvmlab.image import build_image
     from kvmlab.lab import Lab, list_labs, start_all
     from kvmlab.measure.compare import compare
+    from kvmlab.measure.connects import connects
+    from kvmlab.measure.cpu import cpu_cost
+    from kvmlab.measure.drops import read_drops
+    from kvmlab.measure.exits import read_exits
+    from kvmlab.measure.interrupts import read_interrupts
     from kvmlab.measure.iperf3 import both_directions, iperf3
     from kvmlab.measure.ping import ping
+    from kvmlab.measure.requests import request_response
+    from kvmlab.measure.udp import packet_rates, udp
     from kvmlab.observe import snapshot
     from kvmlab.reach import compare_modes, direct_nic, reachability
     from kvmlab.spec.boot import CloudImage, DirectBoot, DiskBoot
@@ -73,6 +80,8 @@ _HOMES = {
     "build_image": "image",
     "compare": "measure.compare",
     "compare_modes": "reach",
+    "connects": "measure.connects",
+    "cpu_cost": "measure.cpu",
     "direct_nic": "reach",
     "draw": "drawing",
     "examine": "doctor",
@@ -86,13 +95,19 @@ _HOMES = {
     "list_labs": "lab",
     "live": "watching",
     "make_bridge": "changes",
+    "packet_rates": "measure.udp",
     "pci_nics": "host.pci",
     "ping": "measure.ping",
     "reachability": "reach",
+    "read_drops": "measure.drops",
+    "read_exits": "measure.exits",
+    "read_interrupts": "measure.interrupts",
+    "request_response": "measure.requests",
     "snapshot": "observe",
     "start_all": "lab",
     "start_passt": "changes",
     "trace": "tracing",
+    "udp": "measure.udp",
 }
 
 __all__ = [
@@ -124,6 +139,8 @@ __all__ = [
     "build_image",
     "compare",
     "compare_modes",
+    "connects",
+    "cpu_cost",
     "direct_nic",
     "draw",
     "examine",
@@ -137,13 +154,19 @@ __all__ = [
     "list_labs",
     "live",
     "make_bridge",
+    "packet_rates",
     "pci_nics",
     "ping",
     "reachability",
+    "read_drops",
+    "read_exits",
+    "read_interrupts",
+    "request_response",
     "snapshot",
     "start_all",
     "start_passt",
     "trace",
+    "udp",
 ]
 
 

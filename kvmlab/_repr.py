@@ -17,7 +17,9 @@ T_co = TypeVar("T_co", covariant=True)
 
 #: Endings of field names and the units they mean; longer endings come first.
 _UNITS = {
+    "_s_per_gbyte": "s/GB",
     "_mbit_s": "Mbit/s",
+    "_per_s": "1/s",
     "_percent": "%",
     "_bytes": "bytes",
     "_kib": "KiB",

@@ -102,9 +102,29 @@ class Runner(Protocol):
         ...
 
     def run(
-        self, argv: Sequence[str], *, check: bool = True, timeout_s: float = 60.0, stdin: str = ""
+        self,
+        argv: Sequence[str],
+        *,
+        check: bool = True,
+        timeout_s: float = 60.0,
+        stdin: str = "",
+        quiet_s: float = 0.0,
     ) -> Completed:
         """Run a command to its end.
+
+        Parameters
+        ----------
+        argv
+            The command.
+        check
+            Whether a status other than 0 is an error.
+        timeout_s
+            Seconds after which the command is ended.
+        stdin
+            Its input.
+        quiet_s
+            Seconds that it takes at the least, unless it fails at once: who
+            has to look whether it runs need not do so meanwhile.
 
         Raises
         ------
@@ -149,7 +169,13 @@ class LocalRunner:
     env: Mapping[str, str] | None = field(default=None, repr=False)
 
     def run(
-        self, argv: Sequence[str], *, check: bool = True, timeout_s: float = 60.0, stdin: str = ""
+        self,
+        argv: Sequence[str],
+        *,
+        check: bool = True,
+        timeout_s: float = 60.0,
+        stdin: str = "",
+        quiet_s: float = 0.0,  # the kernel says when it ends: nobody has to look
     ) -> Completed:
         """Run a command to its end; see :meth:`Runner.run`."""
         started = time.monotonic()

@@ -116,9 +116,9 @@ PACKAGES = (
     # addresses, names, agent
     *("ca-certificates", "dhcpcd-base", "qemu-guest-agent"),
     # the tools that lessons are about
-    *("bind9-dnsutils", "bridge-utils", "conntrack", "curl", "ethtool", "iperf3", "iproute2", "iptables"),
-    *("iputils-arping", "iputils-ping", "iputils-tracepath", "ncat", "nftables", "sockperf", "tcpdump"),
-    *("traceroute", "wireguard-tools"),
+    *("bind9-dnsutils", "bridge-utils", "conntrack", "curl", "ethtool", "iperf", "iperf3", "iproute2"),
+    *("iptables", "iputils-arping", "iputils-ping", "iputils-tracepath", "ncat", "nftables", "sockperf"),
+    *("tcpdump", "traceroute", "wireguard-tools"),
 )
 
 #: What is not taken over from the packages: documentation, and what only the

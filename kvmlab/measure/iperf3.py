@@ -1,35 +1,14 @@
-"""TCP throughput by iperf3, in both directions.
+"""TCP throughput by iperf3, in both directions; see iperf3(1)."""
 
-Facts from iperf3(1), and as seen with iperf 3.12:
-
-- With ``--json`` a client that could not connect, or whose server ended in the
-  middle of a run, may end with status 0, and its JSON may hold figures beside
-  the word ``error``. So only the absence of ``error`` means success.
-- ``--time`` and ``--omit`` are whole seconds.
-"""
-
-import json
 from dataclasses import dataclass
 from typing import Any, TypedDict, Unpack
 
 from kvmlab._run import Runner
-from kvmlab.errors import CommandTimeout, MeasurementError, SpecError
-from kvmlab.measure.facts import accelerator_of, check_range, check_target
+from kvmlab.errors import SpecError
+from kvmlab.measure.facts import accelerator_of, check_range
+from kvmlab.measure.iperf3_client import Ends, client_start, incomplete, read_report
 from kvmlab.measure.iperf3_result import BothDirections, Direction, Iperf3Result, Throughput
-from kvmlab.measure.iperf3_server import PORT, free_port, start_server
-
-#: Bounds in seconds: until connected; beyond the traffic itself.
-CONNECT_BOUND_S = 5
-_GRACE_S = 20.0
-
-_HINTS = {
-    "refused": "start one there (iperf3 --server), or give server= so that one is started for the run",
-    "busy": "another client is being served; wait, or give server= to have a server of your own",
-    "timed out": "does ping reach it? a firewall or NAT on the way may drop the connection",
-    "unreachable": "does ping reach it? look at `ip route` on the client",
-    "the server has terminated": "the server ended in the middle of the run: look there",
-    "resource temporarily unavailable": "if the target is a name: does it resolve on the client?",
-}
+from kvmlab.measure.iperf3_server import PORT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +26,9 @@ class Load:
     port
         TCP port of the server, 1-65535; None for 5201, or for a free one
         where a server is started.
+    silence_s
+        Seconds of silence on the connections after which the run is given up,
+        1-600; None waits as long as iperf3 does.
 
     Raises
     ------
@@ -58,12 +40,14 @@ class Load:
     omit_s: int = 0
     streams: int = 1
     port: int | None = None
+    silence_s: int | None = None
 
     def __post_init__(self) -> None:
         check_range("duration_s", self.duration_s, 1, 3600)
         check_range("omit_s", self.omit_s, 0, 60)
         check_range("streams", self.streams, 1, 128)
         check_range("port", PORT if self.port is None else self.port, 1, 65535)
+        check_range("silence_s", 1 if self.silence_s is None else self.silence_s, 1, 600)
         if int(self.duration_s) != self.duration_s or int(self.omit_s) != self.omit_s:
             raise SpecError(
                 "iperf3 takes whole seconds only", hint="use whole numbers for duration_s and omit_s"
@@ -77,6 +61,7 @@ class LoadOptions(TypedDict, total=False):
     omit_s: int
     streams: int
     port: int | None
+    silence_s: int | None
 
 
 def iperf3(
@@ -104,7 +89,7 @@ def iperf3(
     repeats
         Number of runs, one after the other.
     **load
-        ``duration_s=3``, ``omit_s=0``, ``streams=1``, ``port``: see :class:`Load`.
+        ``duration_s=3``, ``omit_s=0``, ``streams=1``, ``port``, ``silence_s``: see :class:`Load`.
 
     Raises
     ------
@@ -147,44 +132,28 @@ def both_directions(
 class _Path:
     """Two ends, and how traffic is sent between them."""
 
-    client: Runner
-    target: str
-    server: Runner | None
+    ends: Ends
     load: Load
-    port: int
 
     def run(self, *, reverse: bool) -> tuple[list[str], Throughput]:
         """Measure once; return the command line of the client, too."""
-        if self.server:
-            start_server(self.server, self.port)
-        argv = client_argv(self.target, self.load, port=self.port, reverse=reverse)
-        bound_s = self.load.duration_s + self.load.omit_s + CONNECT_BOUND_S + _GRACE_S
-        between = f"iperf3 from {self.client.name} to {self.target} port {self.port}"
-        try:
-            done = self.client.run(argv, check=False, timeout_s=bound_s)
-        except CommandTimeout as error:
-            hint = "has a link on the way gone down, or one of the two ends stopped?"
-            raise MeasurementError(f"{between} did not end in {bound_s:g} s", hint=hint) from error
-        return argv, parse_iperf3(done.stdout or done.stderr, between=between)
+        argv = client_argv(self.ends.target, self.load, port=self.ends.port, reverse=reverse)
+        text = self.ends.run(argv, traffic_s=self.load.duration_s + self.load.omit_s)
+        return argv, parse_iperf3(text, between=self.ends.between)
 
     def result(self, runs: list[tuple[list[str], Throughput]]) -> Iperf3Result:
         """Join runs of one direction."""
-        lines = dict.fromkeys(" ".join(argv) for argv, _ in runs)
-        where = f"; a server on {self.server.name} for each run" if self.server else ""
         return Iperf3Result(
-            client=self.client.name,
-            target=self.target,
+            client=self.ends.client.name,
+            target=self.ends.target,
             runs=tuple(throughput for _, throughput in runs),
-            method=" / ".join(lines) + where,
-            accelerator=accelerator_of(self.client, self.server),
+            method=self.ends.method([argv for argv, _ in runs]),
+            accelerator=accelerator_of(self.ends.client, self.ends.server),
         )
 
 
 def _path(client: Runner, target: str, server: Runner | None, load: Load) -> _Path:
-    """Choose one port for all runs, so that their command lines are the same."""
-    check_target(target)
-    port = load.port or (free_port(server) if server else PORT)
-    return _Path(client, target, server, load, port)
+    return _Path(Ends.of(client, target, server, load.port), load)
 
 
 def client_argv(target: str, load: Load, *, port: int, reverse: bool) -> list[str]:
@@ -195,18 +164,12 @@ def client_argv(target: str, load: Load, *, port: int, reverse: bool) -> list[st
     >>> " ".join(client_argv("192.168.1.20", Load(streams=2), port=5201, reverse=True))
     'iperf3 --client 192.168.1.20 --port 5201 --connect-timeout 5000 --time 3 --json --parallel 2 --reverse'
     """
-    line = [
-        "iperf3",
-        "--client",
-        target,
-        "--port",
-        str(port),
-        "--connect-timeout",
-        str(1000 * CONNECT_BOUND_S),
-    ]
+    line = client_start(target, port)
     line += ["--time", f"{load.duration_s:g}", "--json"]
     line += ["--omit", f"{load.omit_s:g}"] if load.omit_s else []
     line += ["--parallel", str(load.streams)] if load.streams > 1 else []
+    if load.silence_s:
+        line += ["--snd-timeout", str(1000 * load.silence_s), "--rcv-timeout", str(1000 * load.silence_s)]
     return [*line, "--reverse"] if reverse else line
 
 
@@ -225,26 +188,16 @@ def parse_iperf3(text: str, *, between: str = "iperf3") -> Throughput:
     MeasurementError
         If the run failed, or the text is not that of iperf3.
     """
-    try:
-        report = json.loads(text)
-    except ValueError as error:
-        said = (text.strip().splitlines() or ["nothing"])[0]
-        raise MeasurementError(f"{between} printed no JSON but: {said}", output=text) from error
-    if "error" in report:
-        raise _failed(between, str(report["error"]), text)
+    report = read_report(text, between=between)
     try:
         return _throughput(report)
     except (KeyError, TypeError) as error:
-        message = f"{between} printed JSON without {error}"
-        raise MeasurementError(message, output=text, hint="kvmlab reads TCP runs of iperf3 3.x") from error
+        raise incomplete(between, error, text, protocol="TCP") from error
 
 
 def _throughput(report: dict[str, Any]) -> Throughput:
-    test, sent, received = (
-        report["start"]["test_start"],
-        report["end"]["sum_sent"],
-        report["end"]["sum_received"],
-    )
+    test, end = report["start"]["test_start"], report["end"]
+    sent, received = end["sum_sent"], end["sum_received"]
     direction: Direction = "reverse" if test["reverse"] else "forward"
     return Throughput(
         direction=direction,
@@ -255,10 +208,3 @@ def _throughput(report: dict[str, Any]) -> Throughput:
         streams=test["num_streams"],
         received_bytes=received["bytes"],
     )
-
-
-def _failed(between: str, said: str, text: str) -> MeasurementError:
-    hint = next((hint for words, hint in _HINTS.items() if words in said.lower()), "")
-    if "refused" in said:
-        said = "no iperf3 server listens there (connection refused)"
-    return MeasurementError(f"{between}: {said}", output=text, hint=hint)

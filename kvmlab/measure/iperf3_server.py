@@ -6,22 +6,14 @@ It ends by itself (iperf3(1)): with ``--one-off`` after its client, with
 and nothing stays behind when the measuring side is killed.
 """
 
-import re
-import time
-from collections.abc import Callable
-
 from kvmlab._run import Runner
-from kvmlab.errors import MeasurementError
+from kvmlab.measure.ports import listening, wait_for
 
 #: Port of iperf3 (iperf3(1)), and the first one tried for servers of our own.
 PORT = 5201
 
-#: Bounds in seconds: until a server listens or has closed its port; until it
-#: gives up a client that does not come or falls silent.
-SERVER_BOUND_S = 10.0
+#: Seconds until it gives up a client that does not come or falls silent.
 SILENCE_BOUND_S = 10
-
-_LISTENING = re.compile(r"^LISTEN\s+\d+\s+\d+\s+\S*:(?P<port>\d+)\s", re.MULTILINE)
 
 
 def server_argv(port: int) -> list[str]:
@@ -37,17 +29,6 @@ def server_argv(port: int) -> list[str]:
     return ["iperf3", "--server", "--port", str(port), "--one-off", "--daemon", *bounds]
 
 
-def listening_ports(text: str) -> frozenset[int]:
-    r"""Read the TCP ports from the output of ``ss --listening --tcp --numeric``.
-
-    Examples
-    --------
-    >>> sorted(listening_ports("LISTEN 0 4096 *:5201 *:*\nLISTEN 0 128 [::1]:22 [::]:*\n"))
-    [22, 5201]
-    """
-    return frozenset(int(match["port"]) for match in _LISTENING.finditer(text))
-
-
 def start_server(server: Runner, port: int) -> None:
     """Start a server for one client, and wait until it listens.
 
@@ -57,24 +38,6 @@ def start_server(server: Runner, port: int) -> None:
         If the port stays in use, or the server does not come up.
     """
     # the server of the run before closes its port a moment after its client has ended
-    _wait_for(lambda: port not in _listening(server), f"TCP port {port} on {server.name} is in use")
+    wait_for(lambda: port not in listening(server), f"TCP port {port} on {server.name} is in use")
     server.run(server_argv(port))
-    _wait_for(lambda: port in _listening(server), f"no iperf3 server listens on {server.name}, port {port}")
-
-
-def _listening(server: Runner) -> frozenset[int]:
-    return listening_ports(server.run(["ss", "--listening", "--tcp", "--numeric", "--no-header"]).stdout)
-
-
-def _wait_for(condition: Callable[[], bool], otherwise: str) -> None:
-    deadline = time.monotonic() + SERVER_BOUND_S
-    while not condition():
-        if time.monotonic() > deadline:
-            raise MeasurementError(f"{otherwise} (waited {SERVER_BOUND_S:g} s)")
-        time.sleep(0.02)
-
-
-def free_port(server: Runner) -> int:
-    """Return the first TCP port from 5201 on that nothing listens on."""
-    taken = _listening(server)
-    return next(port for port in range(PORT, 65536) if port not in taken)
+    wait_for(lambda: port in listening(server), f"no iperf3 server listens on {server.name}, port {port}")

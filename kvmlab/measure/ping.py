@@ -95,7 +95,9 @@ def ping(
     check_range("warmup", warmup, 0, 1000)
     total = count + warmup
     argv = ping_argv(target, count=total, interval_s=interval_s, size_bytes=size_bytes)
-    done = source.run(argv, check=False, timeout_s=total * interval_s + ANSWER_WAIT_S + _GRACE_S)
+    sending_s = (total - 1) * interval_s
+    bound_s = sending_s + ANSWER_WAIT_S + _GRACE_S
+    done = source.run(argv, check=False, timeout_s=bound_s, quiet_s=sending_s)
     text = done.stdout + done.stderr
     if done.returncode not in (0, 1):
         raise _failed(source.name, target, done.returncode, text)

@@ -24,8 +24,10 @@ AGENT_BOUND_S = 10
 #: Seconds between two looks at a running command, at first and at the most,
 #: and by how much they grow. The agent and the command share the guest's CPU,
 #: and under emulation each look takes 2 ms of it, so a long command is looked
-#: at rarely: 15 times in 3 s, which is 1 % of a measurement.
+#: at rarely: 15 times in 3 s, which is 1 % of a measurement. One that is known
+#: to take some time is looked at only for as long as it may fail at its start.
 POLL_FIRST_S, POLL_MOST_S, POLL_GROWTH = 0.004, 0.5, 1.6
+START_S = 0.25
 
 #: Shell text: runs the command that follows the name of a file, with its output appended to that.
 _INTO_FILE = 'out=$1; shift; exec "$@" >>"$out" 2>&1'
@@ -101,8 +103,8 @@ class Agent:
                 return False
             return True
 
-    def run(self, argv: Sequence[str], *, timeout_s: float, stdin: str) -> Completed:
-        """Run a command in the guest to its end.
+    def run(self, argv: Sequence[str], *, timeout_s: float, stdin: str, quiet_s: float = 0.0) -> Completed:
+        """Run a command in the guest to its end; see :meth:`kvmlab.Runner.run`.
 
         Raises
         ------
@@ -113,7 +115,7 @@ class Agent:
         """
         started = time.monotonic()
         with self._started(argv, stdin) as pid:
-            status = self._wait(pid, argv, started + timeout_s, timeout_s)
+            status = self._wait(pid, argv, timeout_s, quiet_s)
         return _completed(argv, status, time.monotonic() - started)
 
     def stream(self, argv: Sequence[str], *, timeout_s: float) -> Iterator[str]:
@@ -172,8 +174,9 @@ class Agent:
         }
         return int(self.command("guest-exec", **arguments)["pid"])
 
-    def _wait(self, pid: int, argv: Sequence[str], deadline: float, timeout_s: float) -> dict[str, Any]:
-        for delay in _delays():
+    def _wait(self, pid: int, argv: Sequence[str], timeout_s: float, quiet_s: float = 0.0) -> dict[str, Any]:
+        deadline = time.monotonic() + timeout_s
+        for delay in _delays(quiet_s):
             status: dict[str, Any] = self.command("guest-exec-status", pid=pid)
             if status["exited"]:
                 return status
@@ -190,7 +193,7 @@ class Agent:
         argv = ["/bin/sh", "-c", _KILL_TREE, "sh", str(pid)]
         with contextlib.suppress(KvmlabError):  # of a guest that is gone nothing is left
             killer = self._start(argv, "")
-            self._wait(killer, argv, time.monotonic() + AGENT_BOUND_S, AGENT_BOUND_S)
+            self._wait(killer, argv, AGENT_BOUND_S)
 
     def _read(self, handle: int) -> bytes:
         data = b""
@@ -222,11 +225,15 @@ class _Lines:
         return "\n".join(self._seen)
 
 
-def _delays() -> Iterator[float]:
-    delay = POLL_FIRST_S
+def _delays(quiet_s: float = 0.0) -> Iterator[float]:
+    """Yield the seconds between looks; see :data:`POLL_MOST_S`, :data:`START_S`."""
+    delay, passed_s = POLL_FIRST_S, 0.0
     while True:
-        yield delay
-        delay = min(POLL_MOST_S, delay * POLL_GROWTH)
+        is_quiet = START_S < passed_s < quiet_s
+        wait_s = quiet_s - passed_s if is_quiet else delay
+        yield wait_s
+        passed_s += wait_s
+        delay = POLL_FIRST_S if is_quiet else min(POLL_MOST_S, delay * POLL_GROWTH)
 
 
 def _completed(argv: Sequence[str], status: dict[str, Any], elapsed_s: float, stdout: str = "") -> Completed:

@@ -289,10 +289,16 @@ class Domain:
         return next((link.ipv4 for link in self.links() if link.ipv4), "")
 
     def run(
-        self, argv: Sequence[str], *, check: bool = True, timeout_s: float = 60.0, stdin: str = ""
+        self,
+        argv: Sequence[str],
+        *,
+        check: bool = True,
+        timeout_s: float = 60.0,
+        stdin: str = "",
+        quiet_s: float = 0.0,
     ) -> Completed:
         """Run a command in the guest; see :meth:`kvmlab.Runner.run`."""
-        done = self._agent.run(argv, timeout_s=timeout_s, stdin=stdin)
+        done = self._agent.run(argv, timeout_s=timeout_s, stdin=stdin, quiet_s=quiet_s)
         return done.check() if check else done
 
     def stream(self, argv: Sequence[str], *, timeout_s: float = 3600.0) -> Iterator[str]:
@@ -321,6 +327,16 @@ class Domain:
                     hint="destroy() pulls the plug",
                 )
             time.sleep(0.05)
+
+    def suspend(self) -> None:
+        """Stop its CPUs and keep all else; same as ``virsh suspend NAME``."""
+        with self._connection.translated(f"suspend domain {self.name!r}"):
+            self.vir.suspend()
+
+    def resume(self) -> None:
+        """Let a suspended one go on; same as ``virsh resume NAME``."""
+        with self._connection.translated(f"resume domain {self.name!r}"):
+            self.vir.resume()
 
     def destroy(self) -> None:
         """Pull the plug; same as ``virsh destroy NAME``."""

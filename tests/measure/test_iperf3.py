@@ -94,6 +94,7 @@ def test_a_report_of_udp_is_refused() -> None:
         (Load(), "--time 3 --json"),
         (Load(duration_s=1, omit_s=1), "--time 1 --json --omit 1"),
         (Load(streams=4), "--time 3 --json --parallel 4"),
+        (Load(silence_s=5), "--time 3 --json --snd-timeout 5000 --rcv-timeout 5000"),
     ],
 )
 def test_the_load_becomes_options(load: Load, options: str) -> None:
@@ -134,7 +135,13 @@ class Scripted:
     seen: list[str] = field(default_factory=list)
 
     def run(
-        self, argv: Sequence[str], *, check: bool = True, timeout_s: float = 60.0, stdin: str = ""
+        self,
+        argv: Sequence[str],
+        *,
+        check: bool = True,
+        timeout_s: float = 60.0,
+        stdin: str = "",
+        quiet_s: float = 0.0,
     ) -> Completed:
         self.seen.append(" ".join(argv))
         output = self.outputs[len(self.seen) - 1]

@@ -6,16 +6,9 @@ import pytest
 
 from kvmlab._run import LocalRunner
 from kvmlab.errors import MeasurementError
-from kvmlab.measure import iperf3_server
-from kvmlab.measure.iperf3_server import free_port, listening_ports, start_server
-
-#: Output of `ss -ltnH` of iproute2 6.1.0.
-SS = """\
-LISTEN 0      4096               *:5201             *:*
-LISTEN 0      128          0.0.0.0:22         0.0.0.0:*
-LISTEN 0      5      127.0.0.1%lo:8080        0.0.0.0:*
-LISTEN 0      511             [::]:80            [::]:*
-"""
+from kvmlab.measure import iperf3_server, ports
+from kvmlab.measure.iperf3_server import start_server
+from kvmlab.measure.ports import free_port
 
 
 @pytest.fixture(autouse=True)
@@ -24,21 +17,13 @@ def short_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(iperf3_server, "SILENCE_BOUND_S", 1)
 
 
-def test_listening_ports_are_read() -> None:
-    assert listening_ports(SS) == {22, 80, 5201, 8080}
-
-
-def test_nothing_listens_without_lines() -> None:
-    assert listening_ports("") == frozenset()
-
-
 @pytest.mark.host
 def test_a_port_is_free_until_a_server_listens(cable: tuple[LocalRunner, LocalRunner]) -> None:
     _, far = cable
-    before = free_port(far)
+    before = free_port(far, 5201)
     start_server(far, before)
 
-    assert (before, free_port(far)) == (5201, 5202)
+    assert (before, free_port(far, 5201)) == (5201, 5202)
 
 
 @pytest.mark.host
@@ -46,7 +31,7 @@ def test_a_port_that_stays_in_use_is_an_error(
     cable: tuple[LocalRunner, LocalRunner], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, far = cable
-    monkeypatch.setattr(iperf3_server, "SERVER_BOUND_S", 0.1)
+    monkeypatch.setattr(ports, "SERVER_BOUND_S", 0.1)
     start_server(far, 5201)
 
     with pytest.raises(MeasurementError, match="TCP port 5201 on far is in use"):
@@ -59,7 +44,7 @@ def test_a_server_without_a_client_ends(cable: tuple[LocalRunner, LocalRunner]) 
     start_server(far, 5201)
 
     deadline = time.monotonic() + 10
-    while free_port(far) != 5201:
+    while free_port(far, 5201) != 5201:
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
@@ -83,6 +68,6 @@ def test_a_server_whose_client_falls_silent_ends(
     client.kill()
     client.wait()
 
-    while free_port(far) != 5201:
+    while free_port(far, 5201) != 5201:
         assert time.monotonic() < deadline + 10
         time.sleep(0.1)

@@ -1,6 +1,7 @@
 """Commands in a guest through its agent."""
 
 import contextlib
+import itertools
 import os
 import signal
 import threading
@@ -12,6 +13,7 @@ import pytest
 import kvmlab as kl
 from kvmlab._progress import Silent
 from kvmlab.errors import CommandError, CommandTimeout, GuestError
+from kvmlab.virt.agent import POLL_MOST_S, START_S, _delays
 from kvmlab.virt.domain import Domain
 from tests.virt.conftest import BOUND_S, define
 
@@ -162,3 +164,17 @@ def test_a_guest_that_is_paused_says_so(guest: Domain) -> None:
             guest.run(["true"])
     finally:
         guest.vir.resume()
+
+
+def test_a_command_that_takes_its_time_is_left_alone_meanwhile() -> None:
+    looks = list(itertools.accumulate(itertools.islice(_delays(quiet_s=2.0), 20)))
+
+    assert [at for at in looks if START_S + POLL_MOST_S < at < 2.0] == []
+    assert sum(2.0 <= at < 2.5 for at in looks) > 5
+
+
+def test_a_command_of_unknown_length_is_looked_at_more_and_more_rarely() -> None:
+    delays = list(itertools.islice(_delays(), 20))
+
+    assert delays == sorted(delays)
+    assert delays[-1] == POLL_MOST_S
