@@ -35,7 +35,8 @@ LAYERS = {
     "reach": 7,
     "tracing": 7,
     "watching": 7,
-    "cli": 8,
+    "experiment": 8,
+    "cli": 9,
 }
 
 #: The only units that may import a foreign library.
@@ -52,6 +53,9 @@ HOMES = {
     "nbformat": {"jupyter"},
     "yaml": {"exporting"},
     "typer": {"cli"},
+    "pandas": {"experiment"},
+    "numpy": {"measure"},
+    "distributed": {"experiment"},
 }
 
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -1,20 +1,16 @@
 """Run the measurements and put their report together."""
 
-import os
-import platform
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from kvmlab import image
 from kvmlab._progress import Progress, shown
 from kvmlab._run import LocalRunner
 from kvmlab.bench import guests, throughput, whole
 from kvmlab.bench.report import BenchReport, Figure, FigureKind, Samples
 from kvmlab.bench.scene import Rounds
 from kvmlab.errors import SpecError
-from kvmlab.virt.accelerator import accelerator
+from kvmlab.measure.machine import host_facts
 
 IMPORT = FigureKind("import", "s", "`import kvmlab` in a new Python that has started")
 
@@ -88,30 +84,3 @@ def run_bench(
 def _figures(measurement: Measurement, rounds: Rounds) -> list[Figure]:
     samples = measurement.measure(rounds)
     return [Figure.of(kind, samples[kind.name]) for kind in measurement.kinds]
-
-
-def host_facts() -> dict[str, str | int | float]:
-    """Return what the figures depend on: the machine, its programs, its load at the start."""
-    found = accelerator()
-    return {
-        "accelerator": found.name,
-        "accelerator_reason": found.reason,
-        "cpu": _cpu_model(),
-        "cpus": len(os.sched_getaffinity(0)),
-        "load": round(os.getloadavg()[0], 2),
-        "kernel": platform.release(),
-        "qemu": _first_line(f"qemu-system-{platform.machine()}", "--version"),
-        "libvirt": _first_line("libvirtd", "--version"),
-        "guest_kernel": image.find_image().kernel_version,
-        "python": platform.python_version(),
-    }
-
-
-def _first_line(*argv: str) -> str:
-    return LocalRunner().run(argv).stdout.partition("\n")[0]
-
-
-def _cpu_model() -> str:
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())

@@ -1,13 +1,14 @@
 """A NIC of a domain: libvirt's ``<interface>``."""
 
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from kvmlab.errors import SpecError
 from kvmlab.spec import _checks
 from kvmlab.spec.source import Source
+from kvmlab.spec.virtio import check_driver, driver_element
 from kvmlab.spec.vlan import vlan_element
 
 
@@ -81,6 +82,10 @@ class InterfaceSpec:
         VLANs of its bridge port, set by libvirt 11.0 and later: of one, frames
         go to the guest without a tag; of several, with (a trunk). By default
         the bridge passes tags as they are.
+    queues
+        Pairs of queues of a virtio NIC; a guest uses at most one for each of its CPUs.
+    without
+        Features that a virtio NIC does not offer: some of :data:`kvmlab.spec.virtio.FEATURES`.
 
     Raises
     ------
@@ -106,6 +111,8 @@ class InterfaceSpec:
     address: str | None = None
     isolated: bool = False
     vlans: tuple[int, ...] = ()
+    queues: int = 1
+    without: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         given = [self.network, self.bridge, self.source]
@@ -130,6 +137,8 @@ class InterfaceSpec:
         _checks.check_vlans("interface", self.vlans)
         if self.source is not None:
             self._check_own_tap(self.source)
+        object.__setattr__(self, "without", tuple(self.without))
+        check_driver(self.model, self.queues, self.without)
 
     def _check_own_tap(self, source: Source) -> None:
         """Refuse what only a tap has that libvirt makes and plugs into a bridge."""
@@ -168,6 +177,9 @@ class InterfaceSpec:
             ET.SubElement(interface, "target", dev=self.target)
         if self.kind != "hostdev":  # a card of the host is what it is
             ET.SubElement(interface, "model", type=self.model)
+        driver = driver_element(self.queues, self.without)
+        if driver is not None:
+            interface.append(driver)
         if self.mtu is not None:
             ET.SubElement(interface, "mtu", size=str(self.mtu))
         interface.extend(self._port_elements())

@@ -95,6 +95,14 @@ DOMAINS = {
             InterfaceSpec(network="blue", isolated=True, vlans=(10,)),
         ),
     ),
+    "domain-virtio": DomainSpec(
+        name="vm4",
+        vcpus=2,
+        interfaces=(
+            InterfaceSpec(network="blue", queues=2),
+            InterfaceSpec(network="blue", without=("csum", "host_tso4", "guest_tso4", "mrg_rxbuf")),
+        ),
+    ),
     "domain-every-model": DomainSpec(
         name="zoo",
         machine="pc",

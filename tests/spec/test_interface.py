@@ -64,6 +64,13 @@ from kvmlab.spec.source import Direct
             "an interface of type 'direct' has no isolated and no target",
             "port of a bridge",
         ),
+        ({"network": "blue", "without": ("tso",)}, "feature 'tso' is unknown", "host_tso4"),
+        ({"network": "blue", "queues": 0}, "0 queues", "1 to 256"),
+        (
+            {"network": "blue", "model": "e1000", "queues": 2},
+            "a NIC of model 'e1000' has no queues or features",
+            "virtio",
+        ),
     ],
 )
 def test_bad_input_is_refused_with_object_and_remedy(

@@ -1,0 +1,187 @@
+"""One trial: what is measured at a station."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from kvmlab.errors import MeasurementError
+from kvmlab.experiment.factors import Level
+from kvmlab.experiment.plan import METERS, Plan
+from kvmlab.experiment.site import Station
+from kvmlab.measure.connects import connects
+from kvmlab.measure.cpu import CpuCost, cpu_cost
+from kvmlab.measure.drops import read_drops
+from kvmlab.measure.interrupts import read_interrupts
+from kvmlab.measure.iperf3 import Load, iperf3
+from kvmlab.measure.ping import ping
+from kvmlab.measure.requests import request_response
+from kvmlab.measure.udp import udp
+from kvmlab.measure.udp_result import FRAME_OVERHEAD_BYTES
+
+#: Seconds between two pings: short, so that the traffic is most of the time.
+PING_INTERVAL_S = 0.01
+#: Seconds of silence on a connection after which a run is given up.
+SILENCE_S = 5
+#: First port of the servers; each guest has its own.
+_PORT = 5301
+#: What a counter of drops is called that counts no lost packet, or one that another counts as well.
+_NO_LOSS = ("overlimits", "requeues", "time_squeeze", "rx errors", "tx errors", "rx_err")
+
+Values = dict[str, float | None]
+
+
+def measure(station: Station, plan: Plan, point: Mapping[str, Level]) -> Values:
+    """Measure once what a plan asks for.
+
+    Raises
+    ------
+    KvmlabError
+        If one of the instruments failed; what the others found is not used.
+    """
+    if not station.is_warm and plan.warmup_s:
+        _tcp(station, point, plan.warmup_s)
+    station.is_warm = True
+    values: Values = {}
+    for name in plan.measures:
+        if name not in METERS:
+            values |= _INSTRUMENTS[name](station, plan, point)
+    return {column: values[column] for column in plan.columns}
+
+
+def _ping(station: Station, plan: Plan, _point: Mapping[str, Level]) -> Values:
+    found = ping(station.guests[0], station.target, count=plan.pings, interval_s=PING_INTERVAL_S)
+    if found.median_ms is None:
+        said = ", ".join(found.icmp_messages) or "no answer"
+        raise MeasurementError(
+            f"ping from {found.source} to {found.target}: {said} to {found.transmitted} requests"
+        )
+    return {
+        "rtt_min_ms": found.min_ms,
+        "rtt_median_ms": found.median_ms,
+        "rtt_p99_ms": found.p99_ms,
+        "rtt_jitter_ms": found.jitter_ms,
+        "ping_loss_percent": 100 * found.loss,
+    }
+
+
+def _tcp_metered(station: Station, plan: Plan, point: Mapping[str, Level]) -> Values:
+    guest, link = station.guests[0], station.links[0]
+    meters: dict[str, Callable[[], Mapping[str, int]]] = {
+        "interrupts": lambda: read_interrupts(guest),
+        "drops": lambda: read_drops(guest, link),
+    }
+    wanted = {name: meters[name] for name in plan.measures if name in meters}
+    before = {name: read() for name, read in wanted.items()}
+    if "cpu" in plan.measures:
+        with cpu_cost(guest) as cost:
+            values, carried = _tcp(station, point, plan.duration_s)
+        values |= _cost(cost, carried)
+    else:
+        values, carried = _tcp(station, point, plan.duration_s)
+    spent = {name: _rise(before[name], read()) for name, read in wanted.items()}
+    if "interrupts" in spent:
+        own = sum(
+            count for name, count in spent["interrupts"].items() if _is_nic(name, link, guest.nics()[0].model)
+        )
+        values["nic_interrupts_per_mbyte"] = own / (carried / 1e6)
+    if "drops" in spent:
+        lost = (count for name, count in spent["drops"].items() if not name.endswith(_NO_LOSS))
+        values["dropped_packets"] = max(lost, default=0)  # several counters may count the same packet
+    return values
+
+
+def _cost(cost: CpuCost, carried: int) -> Values:
+    gbytes = carried / 1e9
+    return {
+        "qemu_cpu_s_per_gbyte": cost.qemu_s_per_gbyte(carried),
+        "guest_cpu_s_per_gbyte": cost.guest_busy_s / gbytes,
+    }
+
+
+def _is_nic(interrupt: str, link: str, model: str) -> bool:
+    """Tell whether an interrupt is that of a guest's only NIC; virtio's are named after its queues."""
+    names = interrupt.split()
+    queues = ("-input", "-output")
+    return (
+        link in names
+        or any(name.startswith(f"{link}-") for name in names)
+        or (model == "virtio" and any(part in name for name in names for part in queues))
+    )
+
+
+def _rise(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:
+    return {name: value - before.get(name, 0) for name, value in after.items()}
+
+
+def _tcp(station: Station, point: Mapping[str, Level], duration_s: int) -> tuple[Values, int]:
+    """Let all guests send, or receive, at the same time; return the sums, and the bytes that arrived."""
+    load = Load(duration_s=duration_s, streams=int(point["streams"]), silence_s=SILENCE_S)
+
+    def one(number: int) -> tuple[float, int | None, int]:
+        found = iperf3(
+            station.guests[number],
+            station.target,
+            server=station.peer,
+            reverse=point["direction"] == "reverse",
+            duration_s=load.duration_s,
+            streams=load.streams,
+            silence_s=load.silence_s,
+            port=_PORT + number,
+        ).runs[0]
+        return found.received_mbit_s, found.retransmits, found.received_bytes
+
+    if len(station.guests) == 1:  # in this thread, where Ctrl-C ends it at once
+        runs = [one(0)]
+    else:
+        with ThreadPoolExecutor(max_workers=len(station.guests)) as pool:
+            runs = list(pool.map(one, range(len(station.guests))))
+    carried = sum(count for _, _, count in runs)
+    if not carried:
+        raise MeasurementError(f"of {duration_s} s of TCP traffic with {station.target} nothing arrived")
+    known = [count for _, count, _ in runs if count is not None]
+    return {
+        "tcp_mbit_s": sum(rate for rate, _, _ in runs),
+        "tcp_retransmits": sum(known) if len(known) == len(runs) else None,
+    }, carried
+
+
+def _udp(station: Station, plan: Plan, point: Mapping[str, Level]) -> Values:
+    run = udp(
+        station.guests[0],
+        station.target,
+        server=station.peer,
+        reverse=point["direction"] == "reverse",
+        payload_bytes=int(point["frame_bytes"]) - FRAME_OVERHEAD_BYTES,
+        duration_s=plan.duration_s,
+    ).runs[0]
+    return {
+        "udp_offered_mbit_s": run.offered_mbit_s,
+        "udp_mbit_s": run.received_mbit_s,
+        "udp_packets_per_s": run.received_packets_per_s,
+        "udp_loss_percent": 100 * run.loss,
+        "udp_jitter_ms": run.jitter_ms,
+    }
+
+
+def _requests(station: Station, plan: Plan, _point: Mapping[str, Level]) -> Values:
+    found = request_response(
+        station.guests[0], station.target, server=station.peer, duration_s=plan.duration_s
+    )
+    return {
+        "request_median_ms": found.median_ms,
+        "request_p99_ms": found.p99_ms,
+        "requests_per_s": found.requests_per_s,
+    }
+
+
+def _connects(station: Station, _plan: Plan, _point: Mapping[str, Level]) -> Values:
+    found = connects(station.guests[0], station.target, server=station.peer)
+    return {"connect_median_ms": found.median_ms, "connects_per_s": found.connects_per_s}
+
+
+_INSTRUMENTS: Mapping[str, Callable[[Station, Plan, Mapping[str, Level]], Values]] = {
+    "ping": _ping,
+    "tcp": _tcp_metered,
+    "udp": _udp,
+    "requests": _requests,
+    "connects": _connects,
+}
