@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kvmlab.drawing import draw
     from kvmlab.errors import KvmlabError
     from kvmlab.exporting import export
+    from kvmlab.experiment import Plan, Results, run_experiment
     from kvmlab.host.pci import pci_nics
     from kvmlab.image import build_image
     from kvmlab.lab import Lab, list_labs, start_all
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from kvmlab.spec.vlan import PortVlans, VlanSpec
     from kvmlab.tracing import trace
     from kvmlab.watching import live
+    from kvmlab.virt.anywhere import guest
 
 #: Where each public name lives.
 _HOMES = {
@@ -66,8 +68,10 @@ _HOMES = {
     "NetworkSpec": "spec.network",
     "PciDevice": "spec.source",
     "PciPoolSpec": "spec.hostdev",
+    "Plan": "experiment",
     "PortForward": "spec.forward",
     "PortVlans": "spec.vlan",
+    "Results": "experiment",
     "Tap": "spec.source",
     "TcpSocket": "spec.source",
     "UdpSocket": "spec.source",
@@ -91,6 +95,7 @@ _HOMES = {
     "filter_vlans": "changes",
     "forward_port": "changes",
     "forward_user_port": "changes",
+    "guest": "virt.anywhere",
     "iperf3": "measure.iperf3",
     "list_labs": "lab",
     "live": "watching",
@@ -103,6 +108,7 @@ _HOMES = {
     "read_exits": "measure.exits",
     "read_interrupts": "measure.interrupts",
     "request_response": "measure.requests",
+    "run_experiment": "experiment",
     "snapshot": "observe",
     "start_all": "lab",
     "start_passt": "changes",
@@ -124,8 +130,10 @@ __all__ = [
     "NetworkSpec",
     "PciDevice",
     "PciPoolSpec",
+    "Plan",
     "PortForward",
     "PortVlans",
+    "Results",
     "Tap",
     "TcpSocket",
     "UdpSocket",
@@ -150,6 +158,7 @@ __all__ = [
     "filter_vlans",
     "forward_port",
     "forward_user_port",
+    "guest",
     "iperf3",
     "list_labs",
     "live",
@@ -162,6 +171,7 @@ __all__ = [
     "read_exits",
     "read_interrupts",
     "request_response",
+    "run_experiment",
     "snapshot",
     "start_all",
     "start_passt",

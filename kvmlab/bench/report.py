@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from kvmlab._repr import text_table
+from kvmlab.measure.interval import median_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ class Figure:
         What was measured.
     median
         Median of the repeats.
+    low, high
+        95 % bootstrap interval of the median; None of a single repeat.
     unit
         ``s``, ``MiB`` or ``ratio``.
     repeats
@@ -70,6 +73,8 @@ class Figure:
 
     name: str
     median: float
+    low: float | None
+    high: float | None
     unit: str
     repeats: int
     baseline: float | None
@@ -88,9 +93,12 @@ class Figure:
         >>> figure.median, figure.repeats, figure.baseline
         (1.0, 3, None)
         """
+        found = median_interval(samples.values)
         return cls(
             name=kind.name,
-            median=_rounded(statistics.median(samples.values)),
+            median=_rounded(found.middle),
+            low=None if found.low is None else _rounded(found.low),
+            high=None if found.high is None else _rounded(found.high),
             unit=kind.unit,
             repeats=len(samples.values),
             baseline=_rounded(statistics.median(samples.baseline)) if samples.baseline else None,
@@ -123,6 +131,7 @@ def _row(figure: Figure) -> dict[str, object]:
         "figure": figure.name,
         "median": figure.median,
         "unit": figure.unit,
+        "95 % interval": "" if figure.low is None else f"{figure.low:.3g} to {figure.high:.3g}",
         "repeats": figure.repeats,
         "lowest": min(figure.values),
         "highest": max(figure.values),

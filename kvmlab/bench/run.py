@@ -36,7 +36,8 @@ MEASUREMENTS = (
     Measurement((guests.FROM_TEMPLATE,), guests.from_template),
     Measurement((guests.COLD,), guests.cold),
     Measurement((guests.PING, guests.PSS), guests.together),
-    Measurement((throughput.RATIO,), throughput.versus_by_hand),
+    Measurement((throughput.THROUGHPUT,), throughput.throughput_by_hand),
+    Measurement((throughput.ROUND_TRIP,), throughput.round_trip_by_hand),
 )
 
 #: Names of all figures, in the order of the report.

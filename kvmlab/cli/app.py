@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from kvmlab.cli import course, exports, images, inside, labs, machine, output
+from kvmlab.cli import course, exports, images, inside, labs, machine, measure, output
 from kvmlab.errors import KvmlabError
 
 
@@ -64,6 +64,7 @@ app.command(name="exec", context_settings=_BEHIND_A_NAME)(inside.exec_)
 app.command()(inside.console)
 app.command()(exports.export)
 app.add_typer(images.app, name="image")
+app.add_typer(measure.app, name="measure")
 app.command()(machine.bench)
 app.command()(course.jupyter)
 

@@ -37,7 +37,7 @@ def exec_(
     from kvmlab.virt.connection import Connection
     from kvmlab.virt.relay import relay
 
-    agent = Agent(Connection(_with_guest(name, where).uri), where)
+    agent = Agent(Connection(with_guest(name, where).uri), where)
     given = None if sys.stdin is None or sys.stdin.isatty() else sys.stdin.buffer
     status = relay(agent, command, stdin=given, stdout=sys.stdout.buffer, stderr=sys.stderr.buffer)
     raise typer.Exit(status)
@@ -53,7 +53,7 @@ def _become(name: str, host: str, argv: list[str]) -> None:
     replace_process([*namespaces.enter_argv(init, host), *argv], env=lab_environment())
 
 
-def _with_guest(name: str, guest: str) -> "Lab":
+def with_guest(name: str, guest: str) -> "Lab":
     """Return the lab, which must have this guest."""
     from kvmlab import lab as labs
     from kvmlab.errors import LabError
@@ -74,7 +74,7 @@ def console(
     from kvmlab._run import replace_process
     from kvmlab.errors import GuestError, HostError
 
-    attached = _with_guest(choice.chosen(lab), guest)
+    attached = with_guest(choice.chosen(lab), guest)
     if not attached.domain(guest).is_active:
         raise GuestError(guest, "is not running", hint=f'start it: lab.domain("{guest}").start()')
     if not sys.stdin.isatty():

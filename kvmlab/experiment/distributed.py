@@ -39,8 +39,6 @@ def run_distributed(plan: Plan, todo: Sequence[Trial], client: "Client") -> Iter
     SpecError
         If the cluster has no workers.
     """
-    from distributed import as_completed
-
     workers = sorted(client.scheduler_info(n_workers=-1)["workers"])
     if not workers:
         raise SpecError("the cluster has no workers", hint="start some with `dask worker ADDRESS`")
@@ -57,12 +55,18 @@ def run_distributed(plan: Plan, todo: Sequence[Trial], client: "Client") -> Iter
         for trial in todo
     }
     try:
-        for future in as_completed(futures):
+        for future in _ended(list(futures)):
             error = future.exception()
             yield future.result() if error is None else _lost(futures[future], error)
     finally:
-        client.cancel(list(futures))
+        client.cancel(list(futures))  # type: ignore[no-untyped-call]
         client.run(_close)
+
+
+def _ended(futures: Sequence[Any]) -> Iterator[Any]:
+    from distributed import as_completed
+
+    yield from as_completed(futures)  # type: ignore[no-untyped-call]
 
 
 def _on_worker(plan: dict[str, Any], trial: Trial) -> dict[str, Any]:

@@ -64,10 +64,10 @@ class Journal:
         data = "".join(self._waiting).encode()
         try:
             stream.seek(self._length)
-            stream.truncate()  # half a line of an attempt before
             written = 0
             while written < len(data):
                 written += stream.write(data[written:]) or 0
+            stream.truncate()  # what is left of a line that was longer, and was not finished
             os.fsync(stream.fileno())
         except OSError as error:
             self.trouble = f"{self.path}: {error.strerror}"

@@ -87,7 +87,7 @@ class Plan:
     --------
     >>> plan = Plan(factors={"mode": ["nat", "bridged"], "model": ["virtio"]}, repeats=2)
     >>> [(trial.repeat, trial.point["mode"]) for trial in plan.trials()]
-    [(0, 'bridged'), (0, 'nat'), (1, 'nat'), (1, 'bridged')]
+    [(0, 'nat'), (0, 'bridged'), (1, 'nat'), (1, 'bridged')]
     """
 
     factors: Mapping[str, Sequence[Level]]

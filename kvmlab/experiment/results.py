@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kvmlab._repr import Table, html_table, text_table
 from kvmlab.errors import SpecError
 from kvmlab.experiment import journal, table
+from kvmlab.experiment.comparison import ComparedRow, compared
 from kvmlab.experiment.plan import Plan
 from kvmlab.measure.interval import Interval, median_interval
 
@@ -117,15 +118,33 @@ class Results:
                 )
         return Table(rows)
 
+    def compare(self, other: "Results", column: str, by: Sequence[str] | None = None) -> Table[ComparedRow]:
+        """Compare with a later run, point by point.
+
+        Parameters
+        ----------
+        other
+            Results of the later run.
+        column, by
+            See :meth:`samples`.
+
+        Raises
+        ------
+        SpecError
+            If the two have no point in common.
+        """
+        return compared(self.samples(column, by), other.samples(column, by))
+
     @property
     def method(self) -> str:
         """How it was measured, in a sentence or two."""
         hosts = {record["host"].get("accelerator", "") for record in self.records} - {""}
         plan = self.plan
         return (
-            f"{len(plan.points)} points, each measured {plan.repeats} times, in random order (seed {plan.seed}); "
-            f"{plan.duration_s} s of traffic each, {plan.warmup_s} s of warm-up; medians with 95 % bootstrap "
-            f"intervals; accelerator: {', '.join(sorted(hosts)) or 'none'}"
+            f"{len(plan.points)} points, each measured {plan.repeats} times, in random order "
+            f"(seed {plan.seed}); {plan.duration_s} s of traffic each, {plan.warmup_s} s of warm-up; "
+            "medians with 95 % bootstrap intervals; "
+            f"accelerator: {', '.join(sorted(hosts)) or 'none'}"
         )
 
     def plot(self, column: str, by: Sequence[str] | None = None) -> "Plot":

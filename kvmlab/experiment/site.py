@@ -14,7 +14,7 @@ from typing import Protocol
 from kvmlab._progress import Silent
 from kvmlab._run import Runner
 from kvmlab.changes import add_routes, make_bridge
-from kvmlab.errors import KvmlabError
+from kvmlab.errors import KvmlabError, SpecError
 from kvmlab.experiment.factors import FACTORS, INDIRECT, Level, features
 from kvmlab.experiment.settings import set_path_mtu, set_up_guest
 from kvmlab.host import world
@@ -81,6 +81,53 @@ class Site(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class GivenSite:
+    """A guest that is there already, such as one of your own libvirt's; only its traffic is varied.
+
+    Attributes
+    ----------
+    guest
+        The guest.
+    target
+        Address of the other end, as the guest sees it.
+    server
+        Where servers are started for each measurement.
+    link
+        The guest's own name of its NIC, for what counts interrupts and drops.
+    """
+
+    guest: Domain
+    target: str
+    server: Runner
+    link: str = "eth0"
+
+    @property
+    def name(self) -> str:
+        """Name shown beside results."""
+        return self.guest.name
+
+    @contextlib.contextmanager
+    def at(self, point: Mapping[str, Level]) -> Iterator[Station]:
+        """Give the guest as it is.
+
+        Raises
+        ------
+        SpecError
+            If the point asks for something that would have to be built.
+        """
+        built = [n for n, factor in FACTORS.items() if factor.is_built and point[n] != factor.default]
+        if built:
+            raise SpecError(
+                f"guest {self.name!r} is taken as it is: {built[0]} cannot be varied",
+                hint="leave site= out, and kvmlab builds guests in a lab of its own",
+            )
+        yield Station((self.guest,), self.server, self.target, (self.link,), is_warm=True)
+
+    def close(self) -> None:
+        """Leave the guest as it is."""
+
+
 @dataclass(slots=True)
 class LabSite:
     """A lab that is started when it is first needed.
@@ -93,6 +140,7 @@ class LabSite:
 
     name: str
     _lab: Lab | None = None
+    _mtu: int = 1500
     _modes: set[str] = field(default_factory=set)
     _stations: dict[Key, Station] = field(default_factory=dict)
     _numbers: int = 0
@@ -109,7 +157,7 @@ class LabSite:
         if self._lab is not None:
             with contextlib.suppress(KvmlabError):  # it ended by itself
                 self._lab.stop()
-        self._lab = None
+        self._lab, self._mtu = None, 1500
         self._modes.clear()
         self._stations.clear()
 
@@ -118,14 +166,20 @@ class LabSite:
         """Give the station of a point; if the block fails, it is made anew the next time."""
         key = tuple(point[name] for name, factor in FACTORS.items() if factor.is_built)
         try:
-            set_path_mtu(self.lab, int(point["mtu"]))
             station = self._awake(key, point)
+            self._let_pass(int(point["mtu"]))
             yield station
             for guest in station.guests:
                 guest.suspend()
         except BaseException:
             self._discard(key)
             raise
+
+    def _let_pass(self, mtu: int) -> None:
+        """Let the lab's links carry packets of this size; a new tap has the usual one."""
+        if mtu != self._mtu or mtu != FACTORS["mtu"].default:
+            set_path_mtu(self.lab, mtu)
+            self._mtu = mtu
 
     def _awake(self, key: Key, point: Mapping[str, Level]) -> Station:
         found = self._stations.pop(key, None)

@@ -168,8 +168,8 @@ def client_argv(target: str, load: Load, *, port: int, reverse: bool) -> list[st
     line += ["--time", f"{load.duration_s:g}", "--json"]
     line += ["--omit", f"{load.omit_s:g}"] if load.omit_s else []
     line += ["--parallel", str(load.streams)] if load.streams > 1 else []
-    if load.silence_s:
-        line += ["--snd-timeout", str(1000 * load.silence_s), "--rcv-timeout", str(1000 * load.silence_s)]
+    if load.silence_s:  # iperf3 refuses the option of the other direction
+        line += ["--rcv-timeout" if reverse else "--snd-timeout", str(1000 * load.silence_s)]
     return [*line, "--reverse"] if reverse else line
 
 

@@ -94,7 +94,8 @@ class Ends:
         except CommandTimeout as error:
             hint = "has a link on the way gone down, or one of the two ends stopped?"
             raise MeasurementError(f"{self.between} did not end in {bound_s:g} s", hint=hint) from error
-        return done.stdout or done.stderr
+        # what is wrong with a command line is on standard error; on standard output is its usage
+        return done.stdout if done.stdout.lstrip().startswith("{") else done.stderr or done.stdout
 
     def method(self, lines: Sequence[Sequence[str]]) -> str:
         """Say how it was measured: each command line once."""

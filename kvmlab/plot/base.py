@@ -123,7 +123,7 @@ def new_rows(labels: Mapping[str, object], caption: str, *, row_in: float = _ROW
     axes = figure.subplots()
     figure.supxlabel(caption, x=0.01, ha="left", fontsize=7.5, color="#444444")
     axes.set_yticks(range(len(labels)), [textwrap.fill(label, 26) for label in labels])
-    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.set_ylim(len(labels) - 0.5, -0.5)  # the first row on top
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", color="#EEEEEE")
     axes.set_axisbelow(True)

@@ -8,7 +8,7 @@ from typing import Literal
 from kvmlab.errors import SpecError
 from kvmlab.spec import _checks
 from kvmlab.spec.source import Source
-from kvmlab.spec.virtio import check_driver, driver_element
+from kvmlab.spec.virtio import check_driver, driver_elements
 from kvmlab.spec.vlan import vlan_element
 
 
@@ -177,9 +177,7 @@ class InterfaceSpec:
             ET.SubElement(interface, "target", dev=self.target)
         if self.kind != "hostdev":  # a card of the host is what it is
             ET.SubElement(interface, "model", type=self.model)
-        driver = driver_element(self.queues, self.without)
-        if driver is not None:
-            interface.append(driver)
+        interface.extend(driver_elements(self.queues, self.without))
         if self.mtu is not None:
             ET.SubElement(interface, "mtu", size=str(self.mtu))
         interface.extend(self._port_elements())

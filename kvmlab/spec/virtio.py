@@ -45,13 +45,13 @@ def check_driver(model: str, queues: int, without: Collection[str]) -> None:
         )
 
 
-def driver_element(queues: int, without: Collection[str]) -> ET.Element | None:
-    """Return libvirt's ``<driver>`` element; None where all is as libvirt has it by default."""
+def driver_elements(queues: int, without: Collection[str]) -> list[ET.Element]:
+    """Return libvirt's ``<driver>`` element; none where all is as libvirt has it by default."""
     if queues == 1 and not without:
-        return None
+        return []
     driver = ET.Element("driver", {"queues": str(queues)} if queues > 1 else {})
     for part in ("host", "guest"):
         off = {name: "off" for owner, name in (FEATURES[feature] for feature in without) if owner == part}
         if off:
             ET.SubElement(driver, part, off)
-    return driver
+    return [driver]

@@ -33,6 +33,12 @@ def test_the_table_has_a_row_for_each_figure_and_says_what_it_means() -> None:
     lines = str(REPORT).splitlines()
 
     rows = {line.split()[0]: line.split() for line in lines if line.startswith(("lab_start ", "guest_cold "))}
-    assert rows["lab_start"] == ["lab_start", "1.5", "s", "3", "1.25", "9", "-"]
-    assert rows["guest_cold"] == ["guest_cold", "5.5", "s", "2", "5", "6", "4.5"]
+    assert rows["lab_start"] == ["lab_start", "1.5", "s", "1.25", "to", "9", "3", "1.25", "9", "-"]
+    assert rows["guest_cold"] == ["guest_cold", "5.5", "s", "5", "to", "6", "2", "5", "6", "4.5"]
     assert "guest_cold: from start to agent. Baseline: plain QEMU." in lines
+
+
+def test_a_single_repeat_has_no_interval() -> None:
+    figure = Figure.of(START, Samples([1.5]))
+
+    assert (figure.median, figure.low, figure.high) == (1.5, None, None)

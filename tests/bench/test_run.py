@@ -14,6 +14,7 @@ from kvmlab import bench
 from kvmlab._progress import Silent
 from kvmlab.bench import guests
 from kvmlab.bench.scene import Rounds
+from kvmlab.bench.throughput import PAIRS, PING_PAIRS
 from kvmlab.errors import SpecError
 
 COMMAND = str(Path(sys.executable).parent / "kvmlab")
@@ -27,7 +28,10 @@ NAMES = {
     "guest_pss": "MiB",
     "import": "s",
     "iperf3_vs_by_hand": "ratio",
+    "ping_vs_by_hand": "ratio",
 }
+#: Figures that are measured several times in each round.
+PAIRED = {"iperf3_vs_by_hand": PAIRS, "ping_vs_by_hand": PING_PAIRS}
 
 
 def state_of(home: Path) -> list[Path]:
@@ -61,7 +65,7 @@ def test_no_repeats_are_refused() -> None:
 
 @pytest.mark.vm
 def test_a_run_measures_what_was_asked_for_beside_plain_qemu(home: Path, tmp_path: Path) -> None:
-    asked = ["lab_start", "lab_to_first_ping", "lab_stop", "import", "iperf3_vs_by_hand"]
+    asked = ["lab_start", "lab_to_first_ping", "lab_stop", "import", *PAIRED]
     options = [word for name in asked for word in ("--only", name)]
     kept = tmp_path / "bench.json"
 
@@ -74,7 +78,9 @@ def test_a_run_measures_what_was_asked_for_beside_plain_qemu(home: Path, tmp_pat
     figures = {figure["name"]: figure for figure in report["figures"]}
     assert set(figures) == set(asked)
     assert {name: figure["unit"] for name, figure in figures.items()} == {name: NAMES[name] for name in asked}
-    assert {figure["repeats"] for figure in figures.values()} == {1}
+    assert {name: figure["repeats"] for name, figure in figures.items()} == {
+        name: PAIRED.get(name, 1) for name in asked
+    }
     assert figures["lab_start"]["median"] < figures["lab_to_first_ping"]["median"]
     with_baseline = {name for name, figure in figures.items() if figure["baseline"] is not None}
     assert with_baseline == {"lab_to_first_ping", "lab_stop"}

@@ -94,7 +94,7 @@ def test_a_report_of_udp_is_refused() -> None:
         (Load(), "--time 3 --json"),
         (Load(duration_s=1, omit_s=1), "--time 1 --json --omit 1"),
         (Load(streams=4), "--time 3 --json --parallel 4"),
-        (Load(silence_s=5), "--time 3 --json --snd-timeout 5000 --rcv-timeout 5000"),
+        (Load(silence_s=5), "--time 3 --json --snd-timeout 5000"),
     ],
 )
 def test_the_load_becomes_options(load: Load, options: str) -> None:
