@@ -33,13 +33,13 @@ THROUGHPUT = FigureKind(
     "iperf3_vs_by_hand",
     "ratio",
     f"TCP throughput of iperf3 over {TRAFFIC_S} s through kvmlab, divided by that of the same command typed "
-    f"on the guest's serial console right before or after; {PAIRS} pairs in each round, in the order ABBA",
+    f"on the guest's serial console right before or after; {PAIRS} pairs in each round, in turns",
 )
 ROUND_TRIP = FigureKind(
     "ping_vs_by_hand",
     "ratio",
     f"median round-trip time of {PINGS} pings through kvmlab, divided by that of the same command typed "
-    f"on the guest's serial console right before or after; {PING_PAIRS} pairs in each round, in the order ABBA",
+    f"on the guest's serial console right before or after; {PING_PAIRS} pairs in each round, in turns",
 )
 
 _Value = Callable[[], float]
