@@ -12,14 +12,14 @@ from kvmlab.measure.connects import connects
 from kvmlab.measure.cpu import CpuCost, cpu_cost
 from kvmlab.measure.drops import read_drops
 from kvmlab.measure.interrupts import read_interrupts
-from kvmlab.measure.iperf3 import Load, iperf3
+from kvmlab.measure.iperf3 import iperf3
 from kvmlab.measure.ping import ping
 from kvmlab.measure.requests import request_response
 from kvmlab.measure.udp import udp
 from kvmlab.measure.udp_result import FRAME_OVERHEAD_BYTES
 
 #: Seconds between two pings: short, so that the traffic is most of the time.
-PING_INTERVAL_S = 0.01
+PING_INTERVAL_S = 0.005
 #: Seconds of silence on a connection after which a run is given up.
 SILENCE_S = 5
 #: First port of the servers; each guest has its own.
@@ -40,14 +40,21 @@ def measure(station: Station, plan: Plan, point: Mapping[str, Level]) -> Values:
     KvmlabError
         If one of the instruments failed; what the others found is not used.
     """
-    if not station.is_warm and plan.warmup_s:
-        _tcp(station, point, plan.warmup_s)
-    station.is_warm = True
     values: Values = {}
-    for name in plan.measures:
+    if not station.is_warm and ("tcp" not in plan.measures or set(METERS) & set(plan.measures)):
+        _warm_up(station, plan, point)
+    # TCP comes first: where nothing is read around it, its own first seconds are the warm-up
+    for name in sorted(plan.measures, key=lambda name: name != "tcp"):
         if name not in METERS:
             values |= _INSTRUMENTS[name](station, plan, point)
+            station.is_warm = True
     return {column: values[column] for column in plan.columns}
+
+
+def _warm_up(station: Station, plan: Plan, point: Mapping[str, Level]) -> None:
+    if plan.warmup_s:
+        _tcp(station, point, plan.warmup_s)
+    station.is_warm = True
 
 
 def _ping(station: Station, plan: Plan, _point: Mapping[str, Level]) -> Values:
@@ -79,7 +86,9 @@ def _tcp_metered(station: Station, plan: Plan, point: Mapping[str, Level]) -> Va
             values, carried = _tcp(station, point, plan.duration_s)
         values |= _cost(cost, carried)
     else:
-        values, carried = _tcp(station, point, plan.duration_s)
+        values, carried = _tcp(
+            station, point, plan.duration_s, omit_s=0 if station.is_warm else plan.warmup_s
+        )
     spent = {name: _rise(before[name], read()) for name, read in wanted.items()}
     if "interrupts" in spent:
         own = sum(count for name, count in spent["interrupts"].items() if is_nic(name, link))
@@ -117,9 +126,10 @@ def _rise(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]
     return {name: value - before.get(name, 0) for name, value in after.items()}
 
 
-def _tcp(station: Station, point: Mapping[str, Level], duration_s: int) -> tuple[Values, int]:
+def _tcp(
+    station: Station, point: Mapping[str, Level], duration_s: int, *, omit_s: int = 0
+) -> tuple[Values, int]:
     """Let all guests send, or receive, at the same time; return the sums, and the bytes that arrived."""
-    load = Load(duration_s=duration_s, streams=int(point["streams"]), silence_s=SILENCE_S)
 
     def one(number: int) -> tuple[float, int | None, int]:
         found = iperf3(
@@ -127,9 +137,10 @@ def _tcp(station: Station, point: Mapping[str, Level], duration_s: int) -> tuple
             station.target,
             server=station.peer,
             reverse=point["direction"] == "reverse",
-            duration_s=load.duration_s,
-            streams=load.streams,
-            silence_s=load.silence_s,
+            duration_s=duration_s,
+            omit_s=omit_s,
+            streams=int(point["streams"]),
+            silence_s=SILENCE_S,
             port=_PORT + number,
         ).runs[0]
         return found.received_mbit_s, found.retransmits, found.received_bytes

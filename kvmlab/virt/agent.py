@@ -25,9 +25,9 @@ AGENT_BOUND_S = 10
 #: and by how much they grow. The agent and the command share the guest's CPU,
 #: and under emulation each look takes 2 ms of it, so a long command is looked
 #: at rarely: 15 times in 3 s, which is 1 % of a measurement. One that is known
-#: to take some time is looked at only for as long as it may fail at its start.
+#: to take some time is looked at only while it may fail at its start, and less often.
 POLL_FIRST_S, POLL_MOST_S, POLL_GROWTH = 0.004, 0.5, 1.6
-START_S = 0.25
+START_S, QUIET_FIRST_S = 0.25, 0.05
 
 #: Shell text: runs the command that follows the name of a file, with its output appended to that.
 _INTO_FILE = 'out=$1; shift; exec "$@" >>"$out" 2>&1'
@@ -227,13 +227,14 @@ class _Lines:
 
 def _delays(quiet_s: float = 0.0) -> Iterator[float]:
     """Yield the seconds between looks; see :data:`POLL_MOST_S`, :data:`START_S`."""
-    delay, passed_s = POLL_FIRST_S, 0.0
+    first_s = QUIET_FIRST_S if quiet_s else POLL_FIRST_S
+    delay, passed_s = first_s, 0.0
     while True:
         is_quiet = START_S < passed_s < quiet_s
         wait_s = quiet_s - passed_s if is_quiet else delay
         yield wait_s
         passed_s += wait_s
-        delay = POLL_FIRST_S if is_quiet else min(POLL_MOST_S, delay * POLL_GROWTH)
+        delay = first_s if is_quiet else min(POLL_MOST_S, delay * POLL_GROWTH)
 
 
 def _completed(argv: Sequence[str], status: dict[str, Any], elapsed_s: float, stdout: str = "") -> Completed:
