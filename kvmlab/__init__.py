@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from kvmlab.doctor import examine
     from kvmlab.drawing import draw
     from kvmlab.errors import KvmlabError
-    from kvmlab.exporting import export
     from kvmlab.experiment import Plan, Results, run_experiment
+    from kvmlab.exporting import export
     from kvmlab.host.pci import pci_nics
     from kvmlab.image import build_image
     from kvmlab.lab import Lab, list_labs, start_all
@@ -50,8 +50,8 @@ if TYPE_CHECKING:
     from kvmlab.spec.user import UserForward, UserMode
     from kvmlab.spec.vlan import PortVlans, VlanSpec
     from kvmlab.tracing import trace
-    from kvmlab.watching import live
     from kvmlab.virt.anywhere import guest
+    from kvmlab.watching import live
 
 #: Where each public name lives.
 _HOMES = {

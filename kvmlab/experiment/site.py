@@ -19,12 +19,13 @@ from kvmlab.experiment.factors import FACTORS, INDIRECT, Level, features
 from kvmlab.experiment.settings import set_path_mtu, set_up_guest
 from kvmlab.host import world
 from kvmlab.lab import Lab, start_all
-from kvmlab.reach.modes import direct_nic
+from kvmlab.reach.direct import direct_nic
 from kvmlab.spec.bridge import BridgeSpec
 from kvmlab.spec.domain import DomainSpec
 from kvmlab.spec.interface import InterfaceSpec
 from kvmlab.spec.network import NetworkSpec
-from kvmlab.spec.source import Direct, UserMode
+from kvmlab.spec.source import Direct
+from kvmlab.spec.user import UserMode
 from kvmlab.virt.domain import Domain
 
 #: Guests that exist at the same time; each holds some 150 MB.
