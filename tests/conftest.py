@@ -22,6 +22,9 @@ os.environ["KVMLAB_STATE_DIR"] = str(STATE_DIR)
 
 ROOT = Path(__file__).parent.parent
 
+# Helpers of tests that compare what is before and after: what differs is shown.
+pytest.register_assert_rewrite("tests.changes.everything", "lab.watching")
+
 #: Markers that must not be skipped, as in KVMLAB_REQUIRE="host vm": a promise
 #: that a run (of `make test`, of CI) makes, broken by a skip.
 REQUIRED = frozenset(os.environ.get("KVMLAB_REQUIRE", "").split())
@@ -70,6 +73,7 @@ def pytest_report_header() -> str:
     return f"kvmlab: markers that must not be skipped: {' '.join(sorted(REQUIRED)) or 'none'}"
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep together what shares a lab: with pytest-xdist, a folder's tests run in one process.
 

@@ -234,10 +234,9 @@ def test_it_is_asked_again_when_something_changed_that_it_depends_on(fake: Path,
 def test_two_users_of_one_cache_do_not_take_each_others_answer_away(
     fake: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    uid = os.geteuid()
-
-    for user in (uid, uid + 1, uid, uid + 1):
-        monkeypatch.setattr(os, "geteuid", lambda user=user: user)
+    for user in ("ada", "grace", "ada", "grace"):
+        folder = _paths.cache_dir() / user
+        monkeypatch.setattr(_paths, "personal_cache_dir", lambda folder=folder: folder)
         accelerator(image=IMAGE)
 
     assert calls(fake) == 4  # two boots for each of them

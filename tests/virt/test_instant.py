@@ -205,11 +205,14 @@ def test_a_guest_that_panicked_is_named_with_its_last_words(lab: kl.Lab) -> None
 
 
 def test_a_panicked_guest_can_be_started_again(lab: kl.Lab) -> None:
-    guest = lab.domain("panicked")
+    guest = define(lab, "fell").start(progress=Silent())
+    with pytest.raises(GuestError):
+        guest.run(["sh", "-c", "echo c >/proc/sysrq-trigger"])
+    guest.destroy()
 
     guest.start(progress=Silent())
 
-    assert ask([guest], "hostname") == ["panicked"]
+    assert ask([guest], "hostname") == ["fell"]
     guest.destroy()
 
 
@@ -260,14 +263,14 @@ def test_a_killed_start_leaves_a_guest_that_says_so_and_can_be_started(lab: kl.L
 
 
 def test_a_guest_that_was_paused_by_hand_is_not_started_over(lab: kl.Lab) -> None:
-    guest = lab.domain("half").start(progress=Silent())
+    guest = define(lab, "paused").start(progress=Silent())
     guest.vir.suspend()
 
-    with pytest.raises(GuestError, match="'half': is paused"):
+    with pytest.raises(GuestError, match="'paused': is paused"):
         guest.start(progress=Silent())
 
     guest.vir.resume()
-    assert ask([guest], "hostname") == ["half"]
+    assert ask([guest], "hostname") == ["paused"]
     guest.destroy()
 
 
