@@ -168,10 +168,7 @@ def _accelerated(root: ET.Element) -> Iterator[Note]:
     if os_type is not None:
         family = os_type.get("machine", "").rsplit("-", 1)[0]
         os_type.set("machine", _MACHINES.get(family, os_type.get("machine", "")))
-    if emulated:
-        yield Note(
-            about="KVM", text="The lab emulates its guests; this runs on KVM, with the CPU of your host."
-        )
+    yield Note(about="KVM", text="It runs on KVM, with the CPU of your host, whatever the lab's guests run on.")
 
 
 def _without_qemu_words(root: ET.Element, name: str) -> Iterator[Note]:
