@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from kvmlab.measure.ping import ping
     from kvmlab.measure.requests import request_response
     from kvmlab.measure.udp import packet_rates, udp
+    from kvmlab.nics import force_8139too, nic_models, try_drivers
     from kvmlab.observe import snapshot
     from kvmlab.reach import compare_modes, direct_nic, reachability
     from kvmlab.spec.boot import CloudImage, DirectBoot, DiskBoot
@@ -93,6 +94,7 @@ _HOMES = {
     "explain_by_hand": "commands",
     "export": "exporting",
     "filter_vlans": "changes",
+    "force_8139too": "nics",
     "forward_port": "changes",
     "forward_user_port": "changes",
     "guest": "virt.anywhere",
@@ -100,6 +102,7 @@ _HOMES = {
     "list_labs": "lab",
     "live": "watching",
     "make_bridge": "changes",
+    "nic_models": "nics",
     "packet_rates": "measure.udp",
     "pci_nics": "host.pci",
     "ping": "measure.ping",
@@ -113,6 +116,7 @@ _HOMES = {
     "start_all": "lab",
     "start_passt": "changes",
     "trace": "tracing",
+    "try_drivers": "nics",
     "udp": "measure.udp",
 }
 
@@ -156,6 +160,7 @@ __all__ = [
     "explain_by_hand",
     "export",
     "filter_vlans",
+    "force_8139too",
     "forward_port",
     "forward_user_port",
     "guest",
@@ -163,6 +168,7 @@ __all__ = [
     "list_labs",
     "live",
     "make_bridge",
+    "nic_models",
     "packet_rates",
     "pci_nics",
     "ping",
@@ -176,6 +182,7 @@ __all__ = [
     "start_all",
     "start_passt",
     "trace",
+    "try_drivers",
     "udp",
 ]
 

@@ -25,6 +25,7 @@ LAYERS = {
     "lab": 4,
     "commands": 5,
     "measure": 5,
+    "nics": 5,
     "observe": 5,
     "bench": 6,
     "changes": 6,
