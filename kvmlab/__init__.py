@@ -19,12 +19,14 @@ if TYPE_CHECKING:
         start_passt,
     )
     from kvmlab.commands import explain, explain_by_hand
+    from kvmlab.diagnosis import diagnose, ladder
     from kvmlab.doctor import examine
     from kvmlab.drawing import draw
     from kvmlab.errors import KvmlabError
     from kvmlab.experiment import Plan, Results, run_experiment
     from kvmlab.exporting import export
     from kvmlab.host.pci import pci_nics
+    from kvmlab.fault import break_lab, list_faults, mend_lab
     from kvmlab.image import build_image
     from kvmlab.lab import Lab, list_labs, start_all
     from kvmlab.measure.compare import compare
@@ -82,11 +84,13 @@ _HOMES = {
     "add_routes": "changes",
     "add_vlan": "changes",
     "both_directions": "measure.iperf3",
+    "break_lab": "fault",
     "build_image": "image",
     "compare": "measure.compare",
     "compare_modes": "reach",
     "connects": "measure.connects",
     "cpu_cost": "measure.cpu",
+    "diagnose": "diagnosis",
     "direct_nic": "reach",
     "draw": "drawing",
     "examine": "doctor",
@@ -99,9 +103,12 @@ _HOMES = {
     "forward_user_port": "changes",
     "guest": "virt.anywhere",
     "iperf3": "measure.iperf3",
+    "ladder": "diagnosis",
+    "list_faults": "fault",
     "list_labs": "lab",
     "live": "watching",
     "make_bridge": "changes",
+    "mend_lab": "fault",
     "nic_models": "nics",
     "packet_rates": "measure.udp",
     "pci_nics": "host.pci",
@@ -148,11 +155,13 @@ __all__ = [
     "add_routes",
     "add_vlan",
     "both_directions",
+    "break_lab",
     "build_image",
     "compare",
     "compare_modes",
     "connects",
     "cpu_cost",
+    "diagnose",
     "direct_nic",
     "draw",
     "examine",
@@ -165,9 +174,12 @@ __all__ = [
     "forward_user_port",
     "guest",
     "iperf3",
+    "ladder",
+    "list_faults",
     "list_labs",
     "live",
     "make_bridge",
+    "mend_lab",
     "nic_models",
     "packet_rates",
     "pci_nics",

@@ -30,21 +30,17 @@ LAYERS = {
     "bench": 6,
     "changes": 6,
     "doctor": 6,
-<<<<<<< HEAD
     "drawing": 6,
+    "evidence": 6,
     "exporting": 6,
     "jupyter": 6,
     "reach": 7,
     "tracing": 7,
     "watching": 7,
-    "experiment": 8,
-=======
-    "evidence": 6,
-    "jupyter": 6,
-    "reach": 7,
-    "tracing": 7,
     "check": 8,
->>>>>>> 3a6ca25 (Checks of a lab with three outcomes: passed, failed, or could not be made; they look at libvirt, netlink, nftables and the guests, never at a notebook)
+    "diagnosis": 8,
+    "experiment": 8,
+    "fault": 8,
     "cli": 9,
 }
 

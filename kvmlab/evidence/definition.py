@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 from kvmlab.lab import Lab
 from kvmlab.virt import inventory
 from kvmlab.virt.inventory import NetworkFacts
-from kvmlab.virt.network import Network
+from kvmlab.virt.network import Lease, Network
 
 _RUNNING = "running"
 
@@ -72,11 +72,14 @@ class DefinedNetwork:
         Whether it is started with the host.
     ranges
         First and last address of each range that its DHCP gives out.
+    leases
+        What it gave out so far.
     """
 
     facts: NetworkFacts
     autostarts: bool
     ranges: tuple[tuple[IPv4Address, IPv4Address], ...]
+    leases: tuple[Lease, ...] = ()
 
     @property
     def name(self) -> str:
@@ -154,14 +157,13 @@ def read_networks(lab: Lab) -> tuple[DefinedNetwork, ...]:
 
 def read_network(network: Network) -> DefinedNetwork:
     """Return what libvirt knows of a network."""
-    xml = network.xml()
-    ranges = ET.fromstring(xml).iterfind("./ip/dhcp/range")
+    xml, is_active = network.xml(), network.is_active
+    found = ET.fromstring(xml).iterfind("./ip/dhcp/range")
+    ends = [(element.get("start", ""), element.get("end", "")) for element in found]
+    ranges = tuple((IPv4Address(first), IPv4Address(last)) for first, last in ends if ":" not in first)
     return DefinedNetwork(
-        facts=inventory.network_facts(xml, is_active=network.is_active),
+        facts=inventory.network_facts(xml, is_active=is_active),
         autostarts=bool(network.vir.autostart()),
-        ranges=tuple(
-            (IPv4Address(r.get("start", "")), IPv4Address(r.get("end", "")))
-            for r in ranges
-            if ":" not in r.get("start", "")
-        ),
+        ranges=ranges,
+        leases=tuple(network.leases()) if is_active and ranges else (),
     )

@@ -46,8 +46,7 @@ class HostView:
         Whether bridged IPv4 frames go through the rules for forwarded packets
         (``net.bridge.bridge-nf-call-iptables``); None where the kernel has no br_netfilter.
     rp_filter
-        Check of source addresses by link, 0 to 2; the higher one of the
-        link's own and that of ``all`` counts (ip-sysctl, ``rp_filter``).
+        Check of source addresses by link, and for ``all``: 0 for none, 1 strict, 2 loose.
     chains
         Base chains of all tables.
     """
@@ -56,6 +55,10 @@ class HostView:
     filters_bridged: bool | None
     rp_filter: Mapping[str, int]
     chains: tuple[BaseChain, ...]
+
+    def strictness(self, link: str) -> int:
+        """Return the check that counts for a link: the higher one of its own and that of all (ip-sysctl)."""
+        return max(self.rp_filter.get("all", 0), self.rp_filter.get(link, 0))
 
     def dropping(self, hook: str) -> tuple[BaseChain, ...]:
         """Return the chains at a hook whose policy is to drop, of IPv4."""
@@ -90,18 +93,11 @@ def read_host(host: Runner) -> HostView:
         return HostView(
             forwards=settings["ipv4/ip_forward"] == "1",
             filters_bridged=None if filters is None else filters == "1",
-            rp_filter=_rp_filter(settings),
+            rp_filter={path.split("/")[2]: int(value) for path, value in settings.items() if "/rp_" in path},
             chains=tuple(_chain(row["chain"]) for row in rows if row.get("chain", {}).get("hook")),
         )
     except (ValueError, KeyError) as error:
         raise HostError(f"the settings of {host.name} cannot be read: {error}") from error
-
-
-def _rp_filter(settings: Mapping[str, str]) -> dict[str, int]:
-    found = {
-        path.split("/")[2]: int(value) for path, value in settings.items() if path.endswith("/rp_filter")
-    }
-    return {link: max(value, found["all"]) for link, value in found.items() if link not in ("all", "default")}
 
 
 def _chain(row: Mapping[str, Any]) -> BaseChain:

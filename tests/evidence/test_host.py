@@ -31,7 +31,7 @@ def test_a_host_forwards_once_it_is_told_to(lab: kl.Lab) -> None:
 def test_the_stricter_check_of_source_addresses_counts(lab: kl.Lab) -> None:
     lab.pc.run(["sysctl", "--write", "net.ipv4.conf.eth0.rp_filter=1", "net.ipv4.conf.all.rp_filter=2"])
 
-    assert read_host(lab.pc).rp_filter["eth0"] == 2
+    assert read_host(lab.pc).strictness("eth0") == 2
 
 
 @pytest.mark.host
