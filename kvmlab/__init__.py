@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from kvmlab.errors import KvmlabError
     from kvmlab.experiment import Plan, Results, run_experiment
     from kvmlab.exporting import export
-    from kvmlab.host.pci import pci_nics
     from kvmlab.fault import break_lab, list_faults, mend_lab
+    from kvmlab.host.pci import pci_nics
     from kvmlab.image import build_image
     from kvmlab.lab import Lab, list_labs, start_all
     from kvmlab.measure.compare import compare
