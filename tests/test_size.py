@@ -28,12 +28,13 @@ def test_a_module_is_small(path: Path) -> None:
 
 
 def public_methods(node: ast.ClassDef) -> list[str]:
-    """Public methods that are not properties."""
-    return [
+    """Public methods that are not properties; the overloads of one are one."""
+    names = [
         child.name
         for child in node.body
         if isinstance(child, ast.FunctionDef) and not child.name.startswith("_") and not is_property(child)
     ]
+    return list(dict.fromkeys(names))
 
 
 def is_property(node: ast.FunctionDef) -> bool:

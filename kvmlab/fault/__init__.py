@@ -1,6 +1,6 @@
 """Faults: one realistic cause each, put into a lab by a seed, told by its symptom, and taken back.
 
-Nothing here is imported by what looks for causes (:mod:`kvmlab.diagnose`), nor
+Nothing here is imported by what looks for causes (:mod:`kvmlab.diagnosis`), nor
 the other way round: neither knows what the other does.
 """
 
@@ -11,7 +11,7 @@ from kvmlab._repr import Table
 from kvmlab.errors import SpecError
 from kvmlab.evidence.scene import Scene, read_scene
 from kvmlab.fault import bridge, filtering, guest, identity, routing, service, size, uplink
-from kvmlab.fault.broken import Broken, Revealed, is_recorded, make, recorded
+from kvmlab.fault.broken import Broken, Revealed, is_recorded, put, recorded
 from kvmlab.fault.fault import DIFFICULTIES, Difficulty, Fault, Recipe
 from kvmlab.fault.symptom import Symptom
 from kvmlab.lab import Lab
@@ -35,6 +35,7 @@ __all__ = [
     "broken_in",
     "list_faults",
     "mend_lab",
+    "put",
 ]
 
 
@@ -81,12 +82,7 @@ def break_lab(
         raise _impossible(lab, name, difficulty)
     chance = random.Random(f"{seed}")
     fault = chance.choice(possible)
-    target = chance.choice(fault.targets(scene))
-    addresses = {nic.domain: address for nic in scene.running if (address := scene.address(nic))}
-    broken = Broken(lab, fault, target, fault.recipe(scene, target), addresses)
-    broken.save()
-    make(broken)
-    return broken
+    return put(lab, scene, fault, chance.choice(fault.targets(scene)))
 
 
 def _candidates(name: str | None, difficulty: str | None) -> list[Fault]:
@@ -113,19 +109,19 @@ def _impossible(lab: Lab, name: str | None, difficulty: str | None) -> SpecError
 
 
 def broken_in(lab: Lab) -> list[Broken]:
-    """Return the faults that are in place in a lab, also those of an earlier kernel."""
+    """Return the faults that are in place in a lab, also those of an earlier kernel, the oldest first."""
     return recorded(lab, FAULTS.values())
 
 
 def mend_lab(lab: Lab) -> None:
-    """Take back all faults that were put into a lab.
+    """Take back all faults that were put into a lab, the newest first.
 
     Raises
     ------
     LabError
         If one of them is still there after a minute.
     """
-    for broken in broken_in(lab):
+    for broken in reversed(broken_in(lab)):
         broken.mend()
 
 

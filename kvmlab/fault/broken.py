@@ -13,9 +13,9 @@ from typing import Any
 
 from kvmlab._run import Runner
 from kvmlab.commands import Command
-from kvmlab.errors import CommandError, LabError
+from kvmlab.errors import KvmlabError, LabError
 from kvmlab.evidence.scene import Scene, read_scene
-from kvmlab.fault.fault import Fault, Recipe
+from kvmlab.fault.fault import Fault, Recipe, Target
 from kvmlab.fault.symptom import Symptom
 from kvmlab.host import world
 from kvmlab.lab import Lab
@@ -151,8 +151,8 @@ def _try(lab: Lab, command: Command) -> str:
     """Run a command that may find nothing to undo; return what it complains about."""
     try:
         run(lab, command)
-    except CommandError as error:
-        return str(error)
+    except KvmlabError as error:  # such as a guest that was stopped meanwhile
+        return str(error).splitlines()[0]
     return ""
 
 
@@ -179,6 +179,32 @@ def make(broken: Broken) -> None:
         raise
 
 
+def put(lab: Lab, scene: Scene, fault: Fault, target: Target) -> Broken:
+    """Put a fault into a lab at one of its targets.
+
+    Parameters
+    ----------
+    lab
+        A running lab.
+    scene
+        The lab as it is now.
+    fault
+        What to put in.
+    target
+        What it is to befall: one of ``fault.targets(scene)``.
+
+    Raises
+    ------
+    KvmlabError
+        If it does not take; what was done is taken back.
+    """
+    addresses = {nic.domain: address for nic in scene.running if (address := scene.address(nic))}
+    broken = Broken(lab, fault, target, fault.recipe(scene, target), addresses)
+    broken.save()
+    make(broken)
+    return broken
+
+
 def _record(lab: Lab, name: str) -> Path:
     return lab.path / "faults" / f"{name}.json"
 
@@ -189,13 +215,15 @@ def is_recorded(lab: Lab, name: str) -> bool:
 
 
 def recorded(lab: Lab, faults: Iterable[Fault]) -> list[Broken]:
-    """Return the faults that were put in place and not mended, whoever did it."""
-    found = []
-    for fault in faults:
-        if is_recorded(lab, fault.name):
-            kept = json.loads(_record(lab, fault.name).read_text(encoding="utf-8"))
-            found.append(Broken(lab, fault, kept["target"], _recipe(kept["recipe"]), kept["addresses"]))
-    return found
+    """Return the faults that were put in place and not mended, whoever did it, in the order of time."""
+    known = [fault for fault in faults if is_recorded(lab, fault.name)]
+    known.sort(key=lambda fault: _record(lab, fault.name).stat().st_mtime_ns)
+    return [_read(lab, fault) for fault in known]
+
+
+def _read(lab: Lab, fault: Fault) -> Broken:
+    kept = json.loads(_record(lab, fault.name).read_text(encoding="utf-8"))
+    return Broken(lab, fault, kept["target"], _recipe(kept["recipe"]), kept["addresses"])
 
 
 def _recipe(kept: Mapping[str, Any]) -> Recipe:

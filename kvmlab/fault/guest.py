@@ -117,11 +117,19 @@ def _contains(cidr: str, address: str) -> bool:
     return IPv4Address(address) in IPv4Interface(cidr).network
 
 
+def _misguidable(scene: Scene) -> list[Target]:
+    """Leave out guests whose subnet has no address left that nobody has."""
+    return [target_of(nic) for nic in _with_gateway(scene) if _nobody(scene, nic)]
+
+
+def _nobody(scene: Scene, nic: DefinedNic) -> str:
+    return unused_address(scene, IPv4Interface(scene.addresses(nic)[0]).network)
+
+
 def _gateway_recipe(scene: Scene, target: Target) -> Recipe:
     nic = known_nic(scene, target)
-    link = scene.link(nic)
+    link, wrong = scene.link(nic), _nobody(scene, nic)
     assert link is not None
-    wrong = unused_address(scene, link.addresses[0].interface.network)
     route = ("default", "via", wrong, "dev", link.name)
     return Recipe(
         breaks=(in_guest(nic.domain, "ip", "route", "add", *route),),
@@ -148,7 +156,7 @@ gateway_wrong = Fault(
     about="The guest's default route leads to an address that nobody has.",
     difficulty="medium",
     needs="a guest with an address and a default route",
-    targets=lambda scene: targets_of(_with_gateway(scene)),
+    targets=_misguidable,
     recipe=_gateway_recipe,
     is_there=_has_wrong_gateway,
 )

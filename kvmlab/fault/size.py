@@ -4,7 +4,7 @@ from kvmlab.evidence.definition import DefinedNic
 from kvmlab.evidence.scene import Scene
 from kvmlab.fault.fault import Fault, Recipe, Target
 from kvmlab.fault.symptom import Symptom
-from kvmlab.fault.target import addressed, known_nic, on_host, target_of, targets_of
+from kvmlab.fault.target import addressed, known_nic, nic_of, on_host, target_of, targets_of
 from kvmlab.host import world
 
 #: What a tunnel leaves of an Ethernet frame's 1500 bytes, about.
@@ -41,8 +41,8 @@ def _mismatch(scene: Scene, target: Target) -> Recipe:
 
 
 def _is_smaller(scene: Scene, target: Target) -> bool:
-    nic, tap = known_nic(scene, target), scene.host.link(target["tap"])
-    link = scene.link(nic)
+    nic, tap = nic_of(scene, target), scene.host.link(target["tap"])
+    link = scene.link(nic) if nic else None
     return tap is not None and link is not None and tap.mtu < link.mtu
 
 

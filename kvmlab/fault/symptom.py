@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kvmlab._run import Runner
-from kvmlab.errors import GuestError, MeasurementError
+from kvmlab.errors import KvmlabError, MeasurementError
 from kvmlab.host import world
 from kvmlab.lab import Lab
 
@@ -57,7 +57,7 @@ class Symptom:
         runner: Runner = getattr(lab, self.source) if self.source in world.HOSTS else lab.domain(self.source)
         try:
             done = runner.run(self._argv(), check=False, timeout_s=30)
-        except GuestError as error:
+        except KvmlabError as error:  # of a guest that is off, or of a lab that is gone
             raise MeasurementError(f"{self.source} cannot try it: {error}") from error
         if done.returncode == _NOT_FOUND:
             raise MeasurementError(f"{self.source} cannot try it: {done.stderr.strip()}")

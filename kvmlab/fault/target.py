@@ -1,7 +1,7 @@
 """What faults have in common: how they name a NIC, and find it again."""
 
 from collections.abc import Sequence
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 
 from kvmlab.commands import Command
 from kvmlab.evidence.definition import DefinedNic
@@ -55,7 +55,8 @@ def addressed(scene: Scene) -> list[DefinedNic]:
 
 
 def unused_address(scene: Scene, subnet: IPv4Network) -> str:
-    """Return the last address of a subnet that neither a guest nor a host of the lab has."""
+    """Return the last address of a subnet that neither a guest nor a host of the lab has; empty for none."""
     used = {a.address for state in scene.states.values() for a in state.addresses}
     used |= {cidr.split("/")[0] for nic in scene.nics for cidr in scene.addresses(nic)}
-    return next(str(a) for a in reversed(list(subnet.hosts())) if str(a) not in used)
+    hosts = range(int(subnet.broadcast_address) - 1, int(subnet.network_address), -1)
+    return next((address for number in hosts if (address := str(IPv4Address(number))) not in used), "")

@@ -1,6 +1,7 @@
 """A running lab: the object that a notebook holds."""
 
 import contextlib
+import importlib
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -224,6 +225,26 @@ class Lab:
         around = Surroundings(self.name, self._accelerator(), own_image, self.path / "guests", self.host)
         definition.define_domain(self._connection, spec, around)
         return self.domain(spec.name)
+
+    def break_(self, name: str | None = None, *, seed: int | str = 0, difficulty: str | None = None) -> Any:
+        """Put a fault into the lab, to find and to mend; see :func:`kvmlab.break_lab`.
+
+        Parameters
+        ----------
+        name
+            Which fault (:func:`kvmlab.list_faults`); by default a surprise.
+        seed
+            Decides which fault, and what it befalls.
+        difficulty
+            For a surprise: ``easy``, ``medium`` or ``hard``.
+
+        Returns
+        -------
+        kvmlab.fault.Broken
+            Tells the complaint; later what it was, and mends it.
+        """
+        # Faults know labs, not the other way round: what is above is found by its public name only.
+        return importlib.import_module("kvmlab").break_lab(self, name, seed=seed, difficulty=difficulty)
 
     def network(self, name: str) -> Network:
         """Return the network of that name."""

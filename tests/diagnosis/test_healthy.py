@@ -6,7 +6,7 @@ import pytest
 
 import kvmlab as kl
 from kvmlab._progress import Silent
-from tests.diagnosis.conftest import add_guests, start
+from tests.diagnosis.labs import add_guests, start
 
 pytestmark = pytest.mark.vm
 

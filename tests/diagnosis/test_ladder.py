@@ -11,7 +11,8 @@ from kvmlab.diagnosis import CAUSES
 from kvmlab.diagnosis.rungs import RUNGS
 from kvmlab.errors import GuestError, LabError, SpecError
 from kvmlab.host import world
-from tests.diagnosis.conftest import KINDS, Labs
+from tests.diagnosis.conftest import Labs
+from tests.diagnosis.labs import KINDS
 
 pytestmark = pytest.mark.vm
 

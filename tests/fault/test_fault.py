@@ -10,9 +10,10 @@ import pytest
 import kvmlab as kl
 from kvmlab._progress import Silent
 from kvmlab.commands import Command
-from kvmlab.errors import CommandError, LabError, SpecError
+from kvmlab.errors import CommandError, LabError, MeasurementError, SpecError
 from kvmlab.evidence.scene import read_scene
-from kvmlab.fault import DIFFICULTIES, FAULTS, Broken, broken_in, make
+from kvmlab.fault import DIFFICULTIES, FAULTS, Broken, broken_in, put
+from kvmlab.fault.broken import make
 
 BLUE = kl.NetworkSpec(name="blue", subnet="192.168.50.0/24", forward="nat")
 
@@ -69,6 +70,16 @@ def test_a_surprise_tells_the_complaint_and_not_the_cause(lab: kl.Lab) -> None:
 
 
 @pytest.mark.vm
+def test_a_lab_breaks_itself(lab: kl.Lab) -> None:
+    broken = lab.break_("dnsmasq-dead", seed=3)
+
+    (found,) = broken_in(lab)
+    broken.mend()
+
+    assert (found.fault.name, found.target) == ("dnsmasq-dead", broken.target)
+
+
+@pytest.mark.vm
 def test_the_same_seed_chooses_the_same_fault(lab: kl.Lab) -> None:
     scene = read_scene(lab)
     possible = [fault for fault in FAULTS.values() if fault.targets(scene)]
@@ -98,6 +109,43 @@ def test_what_an_earlier_kernel_broke_is_mended(lab: kl.Lab) -> None:
 
 
 @pytest.mark.vm
+def test_of_several_faults_the_newest_is_mended_first(lab: kl.Lab) -> None:
+    kl.break_lab(lab, "uplink-down")
+    kl.break_lab(lab, "port-missing")
+    kl.break_lab(lab, "network-inactive")
+
+    names = [broken.fault.name for broken in broken_in(lab)]
+    kl.mend_lab(lab)
+
+    assert names == ["uplink-down", "port-missing", "network-inactive"]
+    assert broken_in(lab) == []
+    assert kl.diagnose(lab).causes == ()
+
+
+@pytest.mark.vm
+def test_a_fault_ends_with_the_guest_that_it_befell(lab: kl.Lab) -> None:
+    guest = lab.define(kl.DomainSpec(name="vm2", interfaces=(kl.InterfaceSpec(network="blue"),)))
+    kl.start_all([guest], progress=Silent())
+    scene = read_scene(lab)
+    (target,) = [t for t in FAULTS["dns-wrong"].targets(scene) if t["domain"] == "vm2"]
+    broken = put(lab, scene, FAULTS["dns-wrong"], target)
+
+    guest.destroy()
+    with pytest.raises(MeasurementError, match="vm2 cannot try it"):
+        broken.shows()
+    guest.undefine()
+    broken.mend()
+
+    assert broken_in(lab) == []
+
+
+@pytest.mark.host
+def test_a_lab_that_is_gone_has_no_faults() -> None:
+    with pytest.raises(LabError, match="lab 'nowhere' is not running"):
+        kl.Lab.attach("nowhere").break_("ip-forward-off")
+
+
+@pytest.mark.vm
 def test_a_learner_may_have_mended_it_before(lab: kl.Lab) -> None:
     broken = kl.break_lab(lab, "port-missing")
     tap = broken.target["tap"]
@@ -120,6 +168,13 @@ def test_a_fault_that_is_in_place_is_refused(lab: kl.Lab) -> None:
     broken.mend()
 
 
+def steady(lab: kl.Lab) -> tuple[object, ...]:
+    """Return what does not change by itself in a lab without guests."""
+    scene = read_scene(lab)
+    links = [(name, x.name, x.master, x.is_up, x.mtu) for name, s in scene.states.items() for x in s.links]
+    return scene.settings, scene.rules, scene.daemons, links
+
+
 @pytest.mark.host
 @pytest.mark.parametrize(
     ("name", "difficulty", "message"),
@@ -133,13 +188,13 @@ def test_a_fault_that_is_in_place_is_refused(lab: kl.Lab) -> None:
 def test_a_fault_that_cannot_be_is_refused_before_anything_is_changed(
     empty: kl.Lab, name: str | None, difficulty: None, message: str
 ) -> None:
-    before = read_scene(empty)
+    before = steady(empty)
 
     with pytest.raises(SpecError, match=message):
         kl.break_lab(empty, name, difficulty=difficulty)
 
     assert broken_in(empty) == []
-    assert read_scene(empty) == replace(before, states=read_scene(empty).states)
+    assert steady(empty) == before
 
 
 def half_done(lab: kl.Lab) -> Broken:
