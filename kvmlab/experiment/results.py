@@ -1,6 +1,6 @@
 """What an experiment found: one tidy table, and what can be said of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kvmlab._repr import Table, html_table, text_table
 from kvmlab.errors import SpecError
 from kvmlab.experiment import journal, table
+from kvmlab.experiment.claims import Beside
 from kvmlab.experiment.comparison import ComparedRow, compared
 from kvmlab.experiment.plan import Plan
 from kvmlab.measure.interval import Interval, median_interval
@@ -134,6 +135,47 @@ class Results:
             If the two have no point in common.
         """
         return compared(self.samples(column, by), other.samples(column, by))
+
+    def where(self, **levels: Any) -> "Results":
+        """Return the results at some levels only, as if the plan had no others.
+
+        Parameters
+        ----------
+        **levels
+            A level by name of its factor.
+
+        Raises
+        ------
+        SpecError
+            If there is no such factor, or the plan does not have that level.
+        """
+        plan = table.narrowed(self.plan, levels)
+        records = [r for r in self.records if all(r["point"][name] == v for name, v in levels.items())]
+        return Results(plan, records, unwritten=self.unwritten)
+
+    def beside(self, column: str, says: Mapping[str, float | None], *, note: str) -> Beside:
+        """Put what a text claims beside what was measured.
+
+        Parameters
+        ----------
+        column
+            One of ``plan.columns``.
+        says
+            Figure of the text by group, as :meth:`summary` names them; None where it gives none.
+        note
+            What the text tells of its own method.
+
+        Raises
+        ------
+        SpecError
+            If there is no such column or group.
+        """
+        found = self.samples(column)
+        unknown = [group for group in says if group not in found]
+        if unknown:
+            raise SpecError(f"there is no point {unknown[0]!r}", hint=f"there are: {', '.join(found)}")
+        measured = {group: median_interval(found[group]) for group in says if found[group]}
+        return Beside(says, measured, table.quantity(column), note, self.method)
 
     @property
     def method(self) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,6 +126,18 @@ def where(plan: Plan, records: Sequence[Record], column: str, levels: Mapping[st
     groups_of(plan, list(levels))
     rows = (r for r in records if all(r["point"][name] == level for name, level in levels.items()))
     return _values(rows, column)
+
+
+def narrowed(plan: Plan, levels: Mapping[str, Any]) -> Plan:
+    """Return a plan with one level of some factors; see :meth:`Results.where`."""
+    groups_of(plan, list(levels))
+    for name, level in levels.items():
+        known = list(plan.factors.get(name, (FACTORS[name].default,)))
+        if level not in known:
+            raise SpecError(
+                f"{name} {level!r} was not measured", hint=f"there are: {', '.join(map(str, known))}"
+            )
+    return replace(plan, factors={**plan.factors, **{name: [level] for name, level in levels.items()}})
 
 
 def against(

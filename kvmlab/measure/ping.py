@@ -98,16 +98,15 @@ def ping(
     sending_s = (total - 1) * interval_s
     bound_s = sending_s + ANSWER_WAIT_S + _GRACE_S
     done = source.run(argv, check=False, timeout_s=bound_s, quiet_s=sending_s)
-    text = done.stdout + done.stderr
     if done.returncode not in (0, 1):
-        raise _failed(source.name, target, done.returncode, text)
+        raise _failed(source.name, target, done.returncode, done.stdout + done.stderr)
     method = " ".join(argv) + (f"; first {warmup} not counted (warm-up)" if warmup else "")
     return PingResult(
         source=source.name,
         target=target,
         method=method,
         accelerator=accelerator_of(source),
-        **asdict(parse_ping(text, warmup=warmup)),
+        **asdict(parse_ping(done.stdout + done.stderr, warmup=warmup)),
     )
 
 

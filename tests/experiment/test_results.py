@@ -143,6 +143,57 @@ def test_runs_without_a_common_point_are_not_compared() -> None:
         results().compare(Results(PLAN, []), "tcp_mbit_s")
 
 
+def test_results_at_one_level_are_those_of_a_smaller_plan() -> None:
+    found = results().where(mtu=1500)
+
+    assert [(row.group, row.median) for row in found.summary("tcp_mbit_s")] == [
+        ("nat", 301.0),
+        ("bridged", 601.0),
+    ]
+    assert "still to be run" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("levels", "message"),
+    [({"mtu": 4096}, "mtu 4096 was not measured"), ({"colour": 1}, "'colour' is unknown")],
+)
+def test_a_level_that_was_not_measured_is_refused(levels: dict[str, int], message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        results().where(**levels)
+
+
+def test_claims_stand_beside_what_was_measured_and_are_compared_as_ratios() -> None:
+    found = results().where(mtu=1500).beside("tcp_mbit_s", {"nat": 1000, "bridged": 500}, note="no method")
+
+    rows = {row.point: row for row in found.rows}
+    assert (rows["nat"].says, rows["nat"].measured) == (1000, 301.0)
+    assert (rows["bridged"].says_of_first, rows["bridged"].measured_of_first) == (0.5, 601.0 / 301.0)
+
+
+def test_a_claim_without_a_figure_and_a_point_that_failed_leave_their_cells_empty() -> None:
+    failed = [r for r in results().records if r["outcome"] == "failed"]
+    nothing = Results(PLAN, failed).where(mtu=9000)
+
+    (row,) = results().where(mtu=1500).beside("tcp_mbit_s", {"nat": None}, note="-").rows
+    (empty,) = nothing.beside("tcp_mbit_s", {"bridged": 100}, note="-").rows
+
+    assert (row.says, row.says_of_first, row.measured) == (None, None, 301.0)
+    assert (empty.measured, empty.measured_of_first) == (None, None)
+
+
+def test_a_comparison_with_a_text_says_what_it_cannot_tell() -> None:
+    found = results().where(mtu=1500).beside("tcp_mbit_s", {"nat": 1000}, note="names no machine")
+
+    assert "the text: names no machine" in repr(found)
+    assert "not with a machine of metal" in found._repr_html_()
+    assert repr(found.plot()) == "Plot: tcp (Mbit/s), claimed and measured, of nat"
+
+
+def test_a_claim_about_something_else_is_refused() -> None:
+    with pytest.raises(SpecError, match="no point 'vepa'"):
+        results().beside("tcp_mbit_s", {"vepa": 1}, note="-")
+
+
 def test_results_are_drawn() -> None:
     plot = results().plot("tcp_mbit_s")
 
