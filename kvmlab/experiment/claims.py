@@ -1,15 +1,17 @@
 """What a text claims, beside what was measured here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kvmlab._repr import Table, html_table, text_table
-from kvmlab.measure.interval import Interval
+from kvmlab.measure.interval import Interval, difference_interval, median_interval, ratio_interval
 
 if TYPE_CHECKING:
     from kvmlab.plot import Plot
 
+#: How a change is told.
+RATIO, DIFFERENCE = "after : before", "after - before"
 #: What figures of emulated guests are good for.
 _EMULATED = (
     "guests were emulated here (tcg): rows can be compared with each other, not with a machine of metal"
@@ -58,6 +60,8 @@ class Beside:
         What the text tells of its own method.
     method
         How it was measured here.
+    is_change
+        Whether the figures are of a change, so that no point is the measure of the others.
     """
 
     claimed: Mapping[str, float | None]
@@ -65,12 +69,13 @@ class Beside:
     quantity: str
     note: str
     method: str
+    is_change: bool = False
 
     @property
     def rows(self) -> Table[ClaimRow]:
         """One row per point."""
         both = (point for point, said in self.claimed.items() if said and point in self.found)
-        first = next(both, None)
+        first = None if self.is_change else next(both, None)
         return Table(self._row(point, first) for point in self.claimed)
 
     def _row(self, point: str, first: str | None) -> ClaimRow:
@@ -106,3 +111,25 @@ class Beside:
 
     def _repr_html_(self) -> str:
         return html_table(self.rows, caption=self.caption)
+
+
+def medians(samples: Mapping[str, Sequence[float]]) -> dict[str, Interval]:
+    """Return medians with intervals by group; without what failed."""
+    return {group: median_interval(values) for group, values in samples.items() if values}
+
+
+def changes(
+    samples: Mapping[str, Sequence[float]], before: Mapping[str, Sequence[float]], how: str
+) -> dict[str, Interval]:
+    """Return what changed by group; without what failed.
+
+    Parameters
+    ----------
+    samples, before
+        What was measured by group, after and before.
+    how
+        :data:`RATIO` or :data:`DIFFERENCE`.
+    """
+    change = ratio_interval if how == RATIO else difference_interval
+    common = {group: values for group, values in samples.items() if values and before.get(group)}
+    return {group: change(values, before[group]) for group, values in common.items()}

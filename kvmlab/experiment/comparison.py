@@ -7,6 +7,9 @@ from kvmlab._repr import Table
 from kvmlab.errors import SpecError
 from kvmlab.measure.interval import median_interval, ratio_interval
 
+#: Name of the group of a plan in which nothing varies.
+ONLY_GROUP = "all"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparedRow:
@@ -36,9 +39,16 @@ class ComparedRow:
 
 
 def compared(
-    before: Mapping[str, Sequence[float]], after: Mapping[str, Sequence[float]]
+    before: Mapping[str, Sequence[float]], after: Mapping[str, Sequence[float]], *, level: str = ""
 ) -> Table[ComparedRow]:
     """Compare samples by group; groups that only one run has are left out.
+
+    Parameters
+    ----------
+    before, after
+        Samples by group.
+    level
+        What is different after; part of the rows' names.
 
     Raises
     ------
@@ -48,7 +58,12 @@ def compared(
     common = [group for group, values in before.items() if values and after.get(group)]
     if not common:
         raise SpecError("the two runs have no point in common", hint="compare runs of the same plan")
-    return Table(_row(group, before[group], after[group]) for group in common)
+    return Table(_row(_name(level, group), before[group], after[group]) for group in common)
+
+
+def _name(level: str, group: str) -> str:
+    """Return the name of a row: what differs, and the group unless it is the only one."""
+    return " · ".join(part for part in (level, "" if level and group == ONLY_GROUP else group) if part)
 
 
 def _row(group: str, before: Sequence[float], after: Sequence[float]) -> ComparedRow:

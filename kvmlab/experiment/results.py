@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kvmlab._repr import Table, html_table, text_table
 from kvmlab.errors import SpecError
-from kvmlab.experiment import journal, table
+from kvmlab.experiment import claims, journal, table
 from kvmlab.experiment.claims import Beside
 from kvmlab.experiment.comparison import ComparedRow, compared
 from kvmlab.experiment.plan import Plan
@@ -153,7 +153,15 @@ class Results:
         records = [r for r in self.records if all(r["point"][name] == v for name, v in levels.items())]
         return Results(plan, records, unwritten=self.unwritten)
 
-    def beside(self, column: str, says: Mapping[str, float | None], *, note: str) -> Beside:
+    def beside(
+        self,
+        column: str,
+        says: Mapping[str, float | None],
+        *,
+        note: str,
+        divided_by: "Results | None" = None,
+        minus: "Results | None" = None,
+    ) -> Beside:
         """Put what a text claims beside what was measured.
 
         Parameters
@@ -164,6 +172,8 @@ class Results:
             Figure of the text by group, as :meth:`summary` names them; None where it gives none.
         note
             What the text tells of its own method.
+        divided_by, minus
+            Results before a change: what the text claims is the ratio to them, or the difference.
 
         Raises
         ------
@@ -174,8 +184,40 @@ class Results:
         unknown = [group for group in says if group not in found]
         if unknown:
             raise SpecError(f"there is no point {unknown[0]!r}", hint=f"there are: {', '.join(found)}")
-        measured = {group: median_interval(found[group]) for group in says if found[group]}
-        return Beside(says, measured, table.quantity(column), note, self.method)
+        wanted = {group: found[group] for group in says}
+        before, how = (minus, claims.DIFFERENCE) if divided_by is None else (divided_by, claims.RATIO)
+        if before is None:
+            return Beside(says, claims.medians(wanted), table.quantity(column), note, self.method)
+        change = claims.changes(wanted, before.samples(column), how)
+        quantity = f"{table.quantity(column)}, {how}"
+        return Beside(says, change, quantity, note, self.method, is_change=True)
+
+    def relative_to(self, column: str, **base: Any) -> Table[ComparedRow]:
+        """Compare each level of a factor with one of them.
+
+        Parameters
+        ----------
+        column
+            One of ``plan.columns``.
+        **base
+            The factor, and the level that the others are compared with.
+
+        Raises
+        ------
+        SpecError
+            If it is not one factor, or there is no such level.
+        """
+        if len(base) != 1:
+            raise SpecError("compare the levels of one factor", hint="such as model='rtl8139'")
+        (factor,) = base
+        before = self.where(**base).samples(column)
+        rows: list[ComparedRow] = []
+        for level in self.plan.factors.get(factor, ()):
+            if level != base[factor]:
+                found = self.where(**{factor: level}).samples(column).items()
+                after = {group: values for group, values in found if values}
+                rows += compared(before, after, level=table.named(factor, level)) if after else []
+        return Table(rows)
 
     @property
     def method(self) -> str:

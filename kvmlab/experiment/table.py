@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kvmlab._repr import head
 from kvmlab.errors import SpecError
+from kvmlab.experiment.comparison import ONLY_GROUP
 from kvmlab.experiment.factors import FACTORS
 from kvmlab.experiment.plan import Plan
 
@@ -65,10 +66,11 @@ def from_frame(frame: "pd.DataFrame", plan: Plan) -> list[dict[str, Any]]:
 
 def label(plan: Plan, record: Record, by: Sequence[str] | None = None) -> str:
     """Return the levels of a record that tell its group from others."""
-    return " · ".join(_level(name, record["point"][name]) for name in groups_of(plan, by)) or "all"
+    return " · ".join(named(name, record["point"][name]) for name in groups_of(plan, by)) or ONLY_GROUP
 
 
-def _level(name: str, level: Any) -> str:
+def named(name: str, level: Any) -> str:
+    """Return a level as people write it."""
     words = head(name)
     if isinstance(level, str):
         return level or f"{words}: as is" if name != "offloads" else level or "driver's offloads"

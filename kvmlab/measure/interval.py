@@ -111,6 +111,29 @@ def ratio_interval(samples: Sequence[float], baseline: Sequence[float], *, seed:
     return _interval(middle, _medians(one, seed) / _medians(other, seed + 1), count)
 
 
+def difference_interval(samples: Sequence[float], baseline: Sequence[float], *, seed: int = 0) -> Interval:
+    """Return the difference of two medians with its confidence interval.
+
+    Parameters
+    ----------
+    samples, baseline
+        One or more each, not measured in pairs.
+    seed
+        Of the draws.
+
+    Raises
+    ------
+    SpecError
+        If there are no samples.
+    """
+    one, other = _checked(samples), _checked(baseline)
+    middle = float(_median(one[None, :])[0] - _median(other[None, :])[0])
+    count = min(len(one), len(other))
+    if count == 1:
+        return Interval(middle, None, None, 1)
+    return _interval(middle, _medians(one, seed) - _medians(other, seed + 1), count)
+
+
 def _checked(samples: Sequence[float]) -> "NDArray[Any]":
     import numpy as np
 

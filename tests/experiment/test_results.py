@@ -189,6 +189,31 @@ def test_a_comparison_with_a_text_says_what_it_cannot_tell() -> None:
     assert repr(found.plot()) == "Plot: tcp (Mbit/s), claimed and measured, of nat"
 
 
+def test_a_change_that_a_text_claims_stands_beside_the_change_that_was_measured() -> None:
+    before, after = results().where(mtu=1500), results(factor=2.0).where(mtu=1500)
+
+    (ratio,) = after.beside("tcp_mbit_s", {"nat": 1.15}, note="-", divided_by=before).rows
+    (rise,) = after.beside("tcp_mbit_s", {"nat": -3}, note="-", minus=before).rows
+
+    assert (ratio.measured, ratio.says_of_first) == (2.0, None)
+    assert (rise.says, rise.measured) == (-3, 301.0)
+
+
+def test_levels_of_a_factor_are_compared_with_one_of_them() -> None:
+    rows = results().relative_to("tcp_mbit_s", mode="nat")
+
+    assert [(row.group, row.verdict) for row in rows] == [
+        ("bridged · mtu 1500", "higher"),
+        ("bridged · mtu 9000", "higher"),
+    ]
+    assert rows[0].ratio == 601.0 / 301.0
+
+
+def test_levels_of_two_factors_at_once_are_not_compared() -> None:
+    with pytest.raises(SpecError, match="one factor"):
+        results().relative_to("tcp_mbit_s", mode="nat", mtu=1500)
+
+
 def test_a_claim_about_something_else_is_refused() -> None:
     with pytest.raises(SpecError, match="no point 'vepa'"):
         results().beside("tcp_mbit_s", {"vepa": 1}, note="-")

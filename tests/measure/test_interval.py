@@ -5,7 +5,7 @@ import random
 import pytest
 
 from kvmlab.errors import SpecError
-from kvmlab.measure.interval import Interval, median_interval, ratio_interval
+from kvmlab.measure.interval import Interval, difference_interval, median_interval, ratio_interval
 
 
 def lognormal(rng: random.Random, count: int, *, factor: float = 1.0) -> list[float]:
@@ -69,6 +69,16 @@ def test_without_an_effect_a_ratio_holds_1() -> None:
         held += ratio_interval(lognormal(rng, 5), lognormal(rng, 5)).holds(1.0)
 
     assert held >= 18
+
+
+def test_a_difference_is_seen_where_there_is_one() -> None:
+    slow, fast = lognormal(random.Random(1), 9), lognormal(random.Random(2), 9, factor=3.0)
+
+    found = difference_interval(fast, slow)
+
+    assert not found.holds(0.0)
+    assert difference_interval(slow, slow).holds(0.0)
+    assert difference_interval([3.0], [1.0]) == Interval(2.0, None, None, 1)
 
 
 def test_unknown_intervals_neither_exclude_nor_are_excluded() -> None:
