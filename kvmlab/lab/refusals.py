@@ -138,9 +138,9 @@ def _card(what: str, address: str) -> PciNic:
         raise SpecError(
             f"{what}: PCI device {address} is no network card of this machine", hint=f"its cards are: {known}"
         )
-    _check_root(f"{what}: PCI device {address}")
     if obstacle := found[address].obstacle:
         raise SpecError(f"{what}: PCI device {address} cannot be handed on: {obstacle}", hint=_PASSTHROUGH)
+    _check_root(f"{what}: PCI device {address}")
     return found[address]
 
 
