@@ -85,7 +85,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def group_of(item: pytest.Item) -> str:
-    if item.get_closest_marker("notebook") and isinstance(item, pytest.Function):
+    if item.path.name == "test_notebooks.py" and isinstance(item, pytest.Function):
         return item.name
     return "/".join(item.path.relative_to(ROOT).parts[:2]) if item.path.is_relative_to(ROOT) else ""
 
