@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kvmlab.doctor import examine
     from kvmlab.drawing import draw
     from kvmlab.errors import KvmlabError
-    from kvmlab.experiment import Plan, Results, run_experiment
+    from kvmlab.experiment import LabSite, Plan, Results, run_experiment
     from kvmlab.exporting import export
     from kvmlab.fault import break_lab, list_faults, mend_lab
     from kvmlab.host.pci import pci_nics
@@ -67,6 +67,7 @@ _HOMES = {
     "InterfaceSpec": "spec.interface",
     "KvmlabError": "errors",
     "Lab": "lab",
+    "LabSite": "experiment",
     "Multicast": "spec.source",
     "NetworkSpec": "spec.network",
     "PciDevice": "spec.source",
@@ -137,6 +138,7 @@ __all__ = [
     "InterfaceSpec",
     "KvmlabError",
     "Lab",
+    "LabSite",
     "Multicast",
     "NetworkSpec",
     "PciDevice",

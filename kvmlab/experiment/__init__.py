@@ -11,16 +11,18 @@ if TYPE_CHECKING:
     from kvmlab.experiment.plan import MEASURES, Plan
     from kvmlab.experiment.results import Results
     from kvmlab.experiment.run import run_experiment
+    from kvmlab.experiment.site import LabSite
 
 _HOMES = {
     "FACTORS": "factors",
+    "LabSite": "site",
     "MEASURES": "plan",
     "Plan": "plan",
     "Results": "results",
     "run_experiment": "run",
 }
 
-__all__ = ["FACTORS", "MEASURES", "Plan", "Results", "run_experiment"]
+__all__ = ["FACTORS", "MEASURES", "LabSite", "Plan", "Results", "run_experiment"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kvmlab._repr import Table, html_table, text_table
 from kvmlab.measure.interval import Interval, difference_interval, median_interval, ratio_interval
@@ -96,7 +96,7 @@ class Beside:
     def caption(self) -> str:
         """What the figures are, and what they are not."""
         emulated = [_EMULATED] if "tcg" in self.method else []
-        return "\n".join([self.quantity, f"the text: {self.note}", f"measured: {self.method}", *emulated])
+        return "\n".join([self.quantity, f"claimed: {self.note}", f"measured: {self.method}", *emulated])
 
     def plot(self) -> "Plot":
         """Draw both on one axis."""
@@ -106,11 +106,15 @@ class Beside:
         caption = self.caption.partition("\n")[2]
         return plot.claims(self.claimed, bars, quantity=self.quantity, caption=caption)
 
+    def _shown(self) -> Table[Any]:
+        """Return the columns that say something: points of a change are not divided by each other."""
+        return self.rows.columns("point", "says", "measured", "low", "high") if self.is_change else self.rows
+
     def __repr__(self) -> str:
-        return text_table(self.rows, caption=self.caption)
+        return text_table(self._shown(), caption=self.caption)
 
     def _repr_html_(self) -> str:
-        return html_table(self.rows, caption=self.caption)
+        return html_table(self._shown(), caption=self.caption)
 
 
 def medians(samples: Mapping[str, Sequence[float]]) -> dict[str, Interval]:

@@ -225,7 +225,7 @@ class Results:
         hosts = {record["host"].get("accelerator", "") for record in self.records} - {""}
         plan = self.plan
         return (
-            f"{len(plan.points)} points, each measured {plan.repeats} times, in random order "
+            f"points: {len(plan.points)}, repeats of each: {plan.repeats}, in random order "
             f"(seed {plan.seed}); {plan.duration_s} s of traffic each, {plan.warmup_s} s of warm-up; "
             "medians with 95 % bootstrap intervals; "
             f"accelerator: {', '.join(sorted(hosts)) or 'none'}"

@@ -9,6 +9,7 @@ suspended, so that they cost nothing.
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from types import TracebackType
 from typing import Protocol
 
 from kvmlab._progress import Silent
@@ -131,12 +132,20 @@ class GivenSite:
 
 @dataclass(slots=True)
 class LabSite:
-    """A lab that is started when it is first needed.
+    """A lab that is started when it is first needed; several plans can share it, and its guests.
 
     Parameters
     ----------
     name
         Name of the lab; one of that name that still runs is ended.
+
+    Examples
+    --------
+    ::
+
+        with kl.LabSite("cards") as site:
+            first = kl.run_experiment(plan, site=site)
+            again = kl.run_experiment(plan, site=site)
     """
 
     name: str
@@ -152,6 +161,17 @@ class LabSite:
         if self._lab is None:
             self._lab = Lab.start(self.name, replace=True, progress=Silent())
         return self._lab
+
+    def __enter__(self) -> "LabSite":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
 
     def close(self) -> None:
         """End the lab."""

@@ -26,9 +26,8 @@ Break = Callable[[LabSite, Station, str], None]
 
 @pytest.fixture(scope="module")
 def lab_site() -> Iterator[LabSite]:
-    site = LabSite("faults")
-    yield site
-    site.close()
+    with LabSite("faults") as site:
+        yield site
 
 
 @dataclass

@@ -184,7 +184,7 @@ def test_a_claim_without_a_figure_and_a_point_that_failed_leave_their_cells_empt
 def test_a_comparison_with_a_text_says_what_it_cannot_tell() -> None:
     found = results().where(mtu=1500).beside("tcp_mbit_s", {"nat": 1000}, note="names no machine")
 
-    assert "the text: names no machine" in repr(found)
+    assert "claimed: names no machine" in repr(found)
     assert "not with a machine of metal" in found._repr_html_()
     assert repr(found.plot()) == "Plot: tcp (Mbit/s), claimed and measured, of nat"
 
@@ -197,6 +197,7 @@ def test_a_change_that_a_text_claims_stands_beside_the_change_that_was_measured(
 
     assert (ratio.measured, ratio.says_of_first) == (2.0, None)
     assert (rise.says, rise.measured) == (-3, 301.0)
+    assert "of first" not in repr(after.beside("tcp_mbit_s", {"nat": -3}, note="-", minus=before))
 
 
 def test_levels_of_a_factor_are_compared_with_one_of_them() -> None:
