@@ -106,7 +106,9 @@ def test_a_server_that_ends_fails_its_trial_only(lab_site: LabSite) -> None:
 
     reason = failed_then_measured(two_trials(lab_site, end))
 
-    assert "terminated" in reason or "did not end" in reason or "closed" in reason
+    # what it says depends on which of both notices first: a reset, a closed control connection, silence
+    assert reason.startswith("iperf3 from x")
+    assert "port 5301" in reason
 
 
 def test_an_mtu_that_the_card_cannot_have_fails_and_the_others_go_on(lab_site: LabSite) -> None:
