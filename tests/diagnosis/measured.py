@@ -81,19 +81,25 @@ def _looked_at(broken: Broken, started: float) -> Row:
     )
 
 
-def main(words: list[str]) -> None:
-    names = [word for word in words if not word.startswith("-")] or list(FAULTS)
-    rows: list[Row] = []
+def rows_of(names: list[str], *, everywhere: bool) -> Iterator[Row]:
+    """Measure faults, each in the lab of the table, or at every target of every lab."""
     for kind, make in KINDS.items():
         with make(f"ill-{kind}") as lab:
             for name in names:
-                if "--all" in words:
-                    rows += measure_all(lab, name)
+                if everywhere:
+                    yield from measure_all(lab, name)
                 elif TABLE[name] == kind:
-                    rows.append(measure(lab, name))
-    sys.stdout.write(f"{Table(rows)}\n")
+                    yield measure(lab, name)
+
+
+def main(words: list[str]) -> None:
+    names = [word for word in words if not word.startswith("-")] or list(FAULTS)
+    rows = []
+    for row in rows_of(names, everywhere="--all" in words):
+        sys.stderr.write(f"{row.fault} at {row.befell}: {row.named or 'nothing named'}\n")
+        rows.append(row)
     wrong = [row for row in rows if row.named != row.fault or not row.shows]
-    sys.stdout.write(f"{len(rows) - len(wrong)} of {len(rows)} show and are named\n")
+    sys.stdout.write(f"{Table(rows)}\n{len(rows) - len(wrong)} of {len(rows)} show and are named\n")
     sys.exit(bool(wrong))
 
 
