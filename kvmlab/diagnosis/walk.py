@@ -1,5 +1,6 @@
 """Walk the ladder for every guest, and say what was found."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +18,10 @@ from kvmlab.lab import Lab
 from kvmlab.tracing import trace
 
 _AT_ONCE = 8
+#: Seconds until a guest without an address is taken for one: it may just be asking for it, or have given
+#: it up for a moment because it heard another machine with it (RFC 5227, section 2.4).
+ADDRESS_BOUND_S = 5.0
+_LOOK_S = 0.5
 _GOOD, _WRONG, _ODD, _OPEN = "good", "wrong", "odd", "not looked at"
 
 
@@ -131,12 +136,26 @@ def diagnose(lab: Lab, domain: str | None = None) -> Diagnosis:
     -----
     :func:`~kvmlab.diagnosis.rungs.ladder` shows the commands that do the same.
     """
-    scene = read_scene(lab)
-    spots = spots_of(scene, domain)
+    spots = _settled(lab, domain)
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         climbs = list(pool.map(lambda spot: _climb(lab, spot), spots))
     steps = [step for climb in climbs for step in climb.steps()]
     return Diagnosis(Table(_merged(climbs)), Table(steps))
+
+
+def _settled(lab: Lab, domain: str | None) -> list[Spot]:
+    """Return what is known of each NIC, once those that seem to ask for an address had time to get one."""
+    deadline = time.monotonic() + ADDRESS_BOUND_S
+    while True:
+        spots = spots_of(read_scene(lab), domain)
+        if time.monotonic() > deadline or not any(map(_asks, spots)):
+            return spots
+        time.sleep(_LOOK_S)
+
+
+def _asks(spot: Spot) -> bool:
+    """Tell whether a NIC has no address though nothing around it says why."""
+    return spot.link is not None and not spot.addresses and not any(s.cause for _, s in _looked(spot))
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ def test_every_fault_is_in_the_table_and_has_a_cause_of_its_name() -> None:
 @pytest.mark.parametrize("name", TABLE)
 def test_a_fault_shows_is_named_and_is_mended_without_trace(labs: Labs, name: str) -> None:
     lab = labs[TABLE[name]]
-    before = state_of(lab)
+    before = labs.note(TABLE[name], state_of)
 
     row = measure(lab, name)
 

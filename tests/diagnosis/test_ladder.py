@@ -1,6 +1,7 @@
 """The ladder to walk by hand: every command runs; and what a diagnosis says beyond the known faults."""
 
 import contextlib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -21,14 +22,16 @@ pytestmark = pytest.mark.vm
 def test_every_command_of_the_ladder_runs(labs: Labs, kind: str) -> None:
     lab = labs[kind]
 
-    ladder = kl.ladder(lab, "vm1")
+    commands = [command for rung in kl.ladder(lab, "vm1").rungs for command in rung.commands]
 
-    for rung in ladder.rungs:
-        for command in rung.commands:
-            runner: Runner = (
-                getattr(lab, command.where) if command.where in world.HOSTS else lab.domain(command.where)
-            )
-            assert command.run(runner).returncode == 0
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        done = list(pool.map(lambda command: command.run(runner(lab, command.where)), commands))
+    assert {one.returncode for one in done} == {0}
+
+
+def runner(lab: kl.Lab, where: str) -> Runner:
+    host: Runner = getattr(lab, where) if where in world.HOSTS else lab.domain(where)
+    return host
 
 
 def test_the_ladder_of_a_nat_guest_has_every_rung(labs: Labs) -> None:
@@ -101,6 +104,21 @@ def test_a_guest_that_does_not_answer_is_said_to_be_silent(labs: Labs) -> None:
 
     assert found.causes == ("guest-silent",)
     assert "guest 'mute'" in found.findings[0].evidence
+
+
+def test_that_a_guest_has_no_address_is_named_once_it_does_not_just_ask_for_one(labs: Labs) -> None:
+    lab = labs["nat"]
+    vm3 = lab.domain("vm3")
+    vm3.run(["pkill", "-STOP", "dhcpcd"])
+    vm3.run(["ip", "address", "flush", "dev", "eth0"])
+    try:
+        stopped = kl.diagnose(lab, "vm3").causes
+    finally:
+        vm3.run(["pkill", "-CONT", "dhcpcd"])
+    vm3.wait_until_ready()
+
+    assert stopped == ("no-address",)
+    assert kl.diagnose(lab, "vm3").causes == ()
 
 
 def test_a_diagnosis_of_nobody_is_refused(labs: Labs) -> None:
