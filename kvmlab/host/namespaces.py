@@ -37,6 +37,17 @@ def is_real_root() -> bool:
     return os.geteuid() == 0
 
 
+def owns_machine() -> bool:
+    """Tell whether this process is root of the machine's first user namespace (user_namespaces(7)).
+
+    Root of another one has a network and a file system of its own, but may not make device nodes.
+    """
+    if not is_real_root():
+        return False
+    inside, outside, count = Path("/proc/self/uid_map").read_text(encoding="ascii").split()[:3]
+    return (inside, outside, count) == ("0", "0", str(2**32 - 1))
+
+
 def unshare_argv() -> list[str]:
     """Return the ``unshare`` line that makes a lab's namespaces."""
     user = [] if is_real_root() else ["--user", "--map-root-user", "--map-auto"]

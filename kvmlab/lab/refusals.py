@@ -11,7 +11,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from kvmlab.errors import SpecError
 from kvmlab.host import pci, world
 from kvmlab.host.links import Link, NetworkState
-from kvmlab.host.namespaces import is_real_root
+from kvmlab.host.namespaces import owns_machine
 from kvmlab.host.pci import PciNic
 from kvmlab.spec.domain import DomainSpec
 from kvmlab.spec.hostdev import PciPoolSpec
@@ -89,7 +89,7 @@ def check_domain(spec: DomainSpec) -> None:
     """
     what = f"domain {spec.name!r}"
     for nic in spec.interfaces:
-        if isinstance(nic.source, Direct) and not is_real_root():
+        if isinstance(nic.source, Direct) and not owns_machine():
             raise SpecError(
                 f"{what}: macvtap on {nic.source.dev!r} (mode {nic.source.mode}) needs a device file "
                 "/dev/tapN, which only the machine's real root may open",
@@ -145,5 +145,5 @@ def _card(what: str, address: str) -> PciNic:
 
 
 def _check_root(what: str) -> None:
-    if not is_real_root():
+    if not owns_machine():
         raise SpecError(f"{what} is for the machine's real root to hand on only", hint=_PASSTHROUGH)

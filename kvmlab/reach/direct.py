@@ -2,7 +2,7 @@
 
 from kvmlab.changes.direct import check_lower, make_glued_tap
 from kvmlab.commands.direct import GluedTap
-from kvmlab.host.namespaces import is_real_root
+from kvmlab.host.namespaces import owns_machine
 from kvmlab.lab import Lab
 from kvmlab.spec import addressing
 from kvmlab.spec.interface import InterfaceSpec
@@ -35,7 +35,7 @@ def direct_nic(
         If the kernel refuses.
     """
     mac = addressing.mac_for(lab.name, domain, index)
-    if is_real_root():
+    if owns_machine():
         check_lower(direct, lab.network_state(["host"])["host"])
         return InterfaceSpec(source=direct, model=model, mac=mac)
     tap = GluedTap(name=f"{domain}-{index}", direct=direct, mac=mac)
