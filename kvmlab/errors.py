@@ -16,6 +16,7 @@
     ├── CommandError            .argv, .returncode, .stdout, .stderr
     ├── GuestError              .domain, .console_tail
     ├── MeasurementError        .output that could not be read
+    ├── ExerciseError           unknown exercise, a lab that is not its own, work that is not right yet
     └── Timeout                 also TimeoutError; .after_s
         ├── CommandTimeout
         └── BootTimeout         .console_tail
@@ -132,6 +133,10 @@ class MeasurementError(KvmlabError):
     def __init__(self, message: str, *, output: str = "", hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.output = output
+
+
+class ExerciseError(KvmlabError):
+    """An exercise is unknown, its lab is not as it should be, or a task is not done yet."""
 
 
 class Timeout(KvmlabError, TimeoutError):
