@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kvmlab.doctor import examine
     from kvmlab.drawing import draw
     from kvmlab.errors import KvmlabError
+    from kvmlab.exercise import begin_exercise, list_exercises
     from kvmlab.experiment import LabSite, Plan, Results, run_experiment
     from kvmlab.exporting import export
     from kvmlab.fault import break_lab, list_faults, mend_lab
@@ -84,6 +85,7 @@ _HOMES = {
     "VlanSpec": "spec.vlan",
     "add_routes": "changes",
     "add_vlan": "changes",
+    "begin_exercise": "exercise",
     "both_directions": "measure.iperf3",
     "break_lab": "fault",
     "build_image": "image",
@@ -105,6 +107,7 @@ _HOMES = {
     "guest": "virt.anywhere",
     "iperf3": "measure.iperf3",
     "ladder": "diagnosis",
+    "list_exercises": "exercise",
     "list_faults": "fault",
     "list_labs": "lab",
     "live": "watching",
@@ -156,6 +159,7 @@ __all__ = [
     "__version__",
     "add_routes",
     "add_vlan",
+    "begin_exercise",
     "both_directions",
     "break_lab",
     "build_image",
@@ -177,6 +181,7 @@ __all__ = [
     "guest",
     "iperf3",
     "ladder",
+    "list_exercises",
     "list_faults",
     "list_labs",
     "live",

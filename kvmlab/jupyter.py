@@ -22,7 +22,8 @@ FIRST_NOTEBOOK = "notebooks/00-start-here.ipynb"
 #: Where a learner's copy of the course lives, unless they say otherwise.
 DEFAULT_FOLDER = Path("~/kvmlab-course")
 #: Folders of the course, in a checkout as in the wheel.
-PARTS = ("notebooks", "exercises")
+EXERCISES = "exercises"
+PARTS = ("notebooks", EXERCISES)
 #: File in a learner's folder that says what was put there, by checksum.
 MANIFEST = ".kvmlab-course.json"
 _LEFT_OUT = {".ipynb_checkpoints", "__pycache__"}
@@ -99,7 +100,7 @@ def _fill(folder: Path, source: Path) -> Workspace:
     delivered = _read_manifest(folder)
     added, updated, beside = [], [], []
     for name in _originals(source):
-        content = (source / name).read_bytes()
+        content = _content(source, name)
         target = _place(folder, name, content, delivered)
         if target is None:
             continue
@@ -121,8 +122,19 @@ def _originals(source: Path) -> Iterator[Path]:
     for part in PARTS:
         for path in sorted((source / part).rglob("*")):
             name = path.relative_to(source)
-            if path.is_file() and not _LEFT_OUT.intersection(name.parts):
+            is_for_teachers = part == EXERCISES and path.suffix == ".py"
+            if path.is_file() and not is_for_teachers and not _LEFT_OUT.intersection(name.parts):
                 yield name
+
+
+def _content(source: Path, name: Path) -> bytes:
+    """Return what a learner gets: of an exercise, the notebook without its solutions."""
+    if name.parts[0] != EXERCISES or name.suffix != ".ipynb":
+        return (source / name).read_bytes()
+    from kvmlab import assignment  # takes longer to load than all of this
+
+    notebook = assignment.released(assignment.read_notebook(source / name))
+    return assignment.notebook_text(notebook).encode()
 
 
 def _place(folder: Path, name: Path, content: bytes, delivered: dict[str, str]) -> Path | None:

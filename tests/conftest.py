@@ -77,7 +77,7 @@ def pytest_report_header() -> str:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep together what shares a lab: with pytest-xdist, a folder's tests run in one process.
 
-    Each run of a notebook stands for itself.
+    Each run of a notebook stands for itself, and so do the proofs of each exercise.
     """
     if config.pluginmanager.hasplugin("xdist"):
         for item in items:
@@ -87,6 +87,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def group_of(item: pytest.Item) -> str:
     if item.path.name == "test_notebooks.py" and isinstance(item, pytest.Function):
         return item.name
+    if item.path.name == "test_proofs.py" and isinstance(item, pytest.Function):
+        return f"proofs of {item.callspec.params['name']}"
     return "/".join(item.path.relative_to(ROOT).parts[:2]) if item.path.is_relative_to(ROOT) else ""
 
 

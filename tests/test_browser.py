@@ -107,10 +107,10 @@ def browser() -> Iterator[Any]:
         yield playwright.chromium.launch(executable_path=executable, args=options)
 
 
-def opened(chromium: Any, address: str, notebook: str) -> Any:
+def opened(chromium: Any, address: str, notebook: str, *, folder: str = "notebooks") -> Any:
     """Return the page with a notebook whose kernel is ready."""
     page = chromium.new_page(viewport={"width": 1280, "height": 900})
-    page.goto(re.sub(r"notebooks/[\w-]+\.ipynb", f"notebooks/{notebook}", address))
+    page.goto(re.sub(r"notebooks/[\w-]+\.ipynb", f"{folder}/{notebook}", address))
     page.wait_for_selector("#jupyterlab-splash", state="detached", timeout=LOAD_BOUND_MS)
     page.wait_for_selector(PANEL, timeout=LOAD_BOUND_MS)
     page.wait_for_function(IS_READY, timeout=LOAD_BOUND_MS)

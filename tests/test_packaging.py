@@ -68,8 +68,11 @@ def test_a_course_is_served_from_the_wheel(installed: Path, tmp_path: Path) -> N
 
     done = subprocess.run(line, cwd=tmp_path, env=env, check=True, capture_output=True, text=True)
 
-    assert done.stdout == f"{installed / 'kvmlab/course'} {len(course_files(ROOT))}\n"
-    assert course_files(tmp_path / "course") == course_files(ROOT)
+    for_learners = {name for name in course_files(ROOT) if not name.endswith(".py")}
+    assert done.stdout == f"{installed / 'kvmlab/course'} {len(for_learners)}\n"
+    assert course_files(tmp_path / "course") == for_learners
+    exercises = (tmp_path / "course/exercises").rglob("*.ipynb")
+    assert [path.name for path in exercises if "SOLUTION" in path.read_text(encoding="utf-8")] == []
 
 
 def test_every_dependency_has_a_sentence_in_the_readme() -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from kvmlab.cli import course, exports, images, inside, labs, machine, measure, output
+from kvmlab.cli import course, coursework, exports, images, inside, labs, machine, measure, output
 from kvmlab.errors import KvmlabError
 
 
@@ -67,6 +67,7 @@ app.add_typer(images.app, name="image")
 app.add_typer(measure.app, name="measure")
 app.command()(machine.bench)
 app.command()(course.jupyter)
+app.add_typer(coursework.app, name="course")
 
 
 def _end(number: int, _frame: object) -> None:

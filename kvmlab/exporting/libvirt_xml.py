@@ -168,7 +168,9 @@ def _accelerated(root: ET.Element) -> Iterator[Note]:
     if os_type is not None:
         family = os_type.get("machine", "").rsplit("-", 1)[0]
         os_type.set("machine", _MACHINES.get(family, os_type.get("machine", "")))
-    yield Note(about="KVM", text="It runs on KVM, with the CPU of your host, whatever the lab's guests run on.")
+    yield Note(
+        about="KVM", text="It runs on KVM, with the CPU of your host, whatever the lab's guests run on."
+    )
 
 
 def _without_qemu_words(root: ET.Element, name: str) -> Iterator[Note]:

@@ -11,7 +11,6 @@ Facts from ping(8) and from its source, ping_common.c of iputils:
 """
 
 import re
-import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -25,10 +24,6 @@ ANSWER_WAIT_S = 2
 #: What a run may take beyond its requests: a name that does not resolve takes
 #: resolvers 10 s and more (resolv.conf(5): 5 s, 2 attempts).
 _GRACE_S = 30.0
-
-#: Shell text: runs ping with its output in a file, and prints that when it has ended. ping prints a line for
-#: each answer; in a guest each line would wake up the agent, which takes the CPU that the next answer needs.
-_PRINT_AT_END = 'exec 3>"$1" 4<"$1"; rm "$1"; shift; "$@" >&3; status=$?; cat <&4; exit $status'
 
 _ANSWER = re.compile(r"icmp_seq=(?P<seq>\d+) .*\btime=(?P<rtt_ms>[\d.]+) ms(?P<remark>.*)")
 _MESSAGE = re.compile(r"^From (?P<sender>\S+?):? icmp_seq=(?P<seq>\d+) (?P<text>.+)")
@@ -102,7 +97,7 @@ def ping(
     argv = ping_argv(target, count=total, interval_s=interval_s, size_bytes=size_bytes)
     sending_s = (total - 1) * interval_s
     bound_s = sending_s + ANSWER_WAIT_S + _GRACE_S
-    done = source.run(_in_its_place(source, argv), check=False, timeout_s=bound_s, quiet_s=sending_s)
+    done = source.run(argv, check=False, timeout_s=bound_s, quiet_s=sending_s)
     if done.returncode not in (0, 1):
         raise _failed(source.name, target, done.returncode, done.stdout + done.stderr)
     method = " ".join(argv) + (f"; first {warmup} not counted (warm-up)" if warmup else "")
@@ -113,13 +108,6 @@ def ping(
         accelerator=accelerator_of(source),
         **asdict(parse_ping(done.stdout + done.stderr, warmup=warmup)),
     )
-
-
-def _in_its_place(source: Runner, argv: list[str]) -> list[str]:
-    """Return the command line as it is run: in a guest its output waits until the end."""
-    if not accelerator_of(source):
-        return argv
-    return ["/bin/sh", "-c", _PRINT_AT_END, "sh", f"/tmp/ping-{uuid.uuid4()}", *argv]
 
 
 def ping_argv(target: str, *, count: int, interval_s: float, size_bytes: int) -> list[str]:

@@ -17,14 +17,16 @@ COMMAND = str(Path(sys.executable).parent / "kvmlab")
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-def run_kvmlab(*arguments: str, stdin: str = "", **env: str) -> "subprocess.CompletedProcess[str]":
+def run_kvmlab(
+    *arguments: str, stdin: str = "", timeout_s: float = 120, **env: str
+) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [COMMAND, *arguments],
         input=stdin,
         env=os.environ | env,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=timeout_s,
         check=False,
     )
 
