@@ -32,6 +32,8 @@ def _bare(spot: Spot, network: DefinedNetwork | None) -> Seen:
         if len(others) >= network.address_count:
             text = f"{network.address_count} addresses to give out, {len(others)} leased to others"
             return Seen(text, "dhcp-exhausted", network.name)
+    if spot.upper:
+        return Seen(f"none of its own; {', '.join(spot.upper)}")
     return Seen("no IPv4 address", is_symptom=True)
 
 

@@ -131,6 +131,15 @@ class Spot:
         return tuple(IPv4Interface(cidr) for cidr in self.scene.addresses(self.nic))
 
     @property
+    def upper(self) -> tuple[str, ...]:
+        """IPv4 addresses on links above its own, such as VLANs: those have its MAC address."""
+        view, own = self.view, self.link
+        if view is None or own is None:
+            return ()
+        above = [link for link in view.links if link != own and link.mac == own.mac and not link.driver]
+        return tuple(f"{address.cidr} on {link.name}" for link in above for address in link.addresses)
+
+    @property
     def near(self) -> str:
         """Whom it must reach without a router: its host, or the LAN's router; empty for nobody."""
         if self.is_apart:

@@ -155,7 +155,8 @@ def _settled(lab: Lab, domain: str | None) -> list[Spot]:
 
 def _asks(spot: Spot) -> bool:
     """Tell whether a NIC has no address though nothing around it says why."""
-    return spot.link is not None and not spot.addresses and not any(s.cause for _, s in _looked(spot))
+    held = spot.addresses or spot.upper
+    return spot.link is not None and not held and not any(seen.cause for _, seen in _looked(spot))
 
 
 @dataclass(frozen=True, slots=True)

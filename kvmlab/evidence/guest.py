@@ -159,8 +159,9 @@ class GuestView:
     tcp_ports: frozenset[int]
 
     def link(self, mac: str) -> GuestLink | None:
-        """Return the link with this MAC address; None if there is none."""
-        return next((link for link in self.links if link.mac == mac), None)
+        """Return the link with this MAC address, the card rather than a VLAN on it; None if there is none."""
+        found = [link for link in self.links if link.mac == mac]
+        return min(found, key=lambda link: not link.driver, default=None)
 
     @property
     def gateway(self) -> str:

@@ -45,6 +45,10 @@ def lab() -> Iterator[kl.Lab]:
             guest = lab.define(kl.DomainSpec(name=name, interfaces=(nic,))).start(progress=Silent())
             guest.run(["ip", "address", "add", f"192.168.6{index}.2/24", "dev", "eth0"])
             guest.run(["ip", "link", "set", "dev", "eth0", "up"])
+        tagged = lab.define(kl.DomainSpec(name="tagged", interfaces=(kl.InterfaceSpec(network="private"),)))
+        tagged.start(progress=Silent())
+        vlan = kl.VlanSpec(link="eth0", id=10, addresses=("192.168.68.2/24",))
+        kl.add_vlan(lab, vlan, where="tagged")
         yield lab
 
 

@@ -1,6 +1,7 @@
 """What a guest says about its network, read from recorded output."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,14 @@ def test_the_driver_of_a_virtio_card_is_that_of_the_device_behind_it() -> None:
 
     assert [card.driver for card in view.cards] == ["virtio_net"]
     assert [link.driver for link in view.links] == ["virtio_net"]
+
+
+def test_of_a_card_and_a_vlan_on_it_the_card_is_the_link_with_the_address() -> None:
+    view = recorded("rtl8139")
+    (card,) = view.links
+    vlan = replace(card, name="a.10", driver="")
+
+    assert replace(view, links=(vlan, card)).link(card.mac) == card
 
 
 def test_routes_name_servers_and_the_gateway_are_read() -> None:
