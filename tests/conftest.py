@@ -30,7 +30,7 @@ pytest.register_assert_rewrite("tests.changes.everything", "lab.watching")
 REQUIRED = frozenset(os.environ.get("KVMLAB_REQUIRE", "").split())
 
 #: Markers that say what a test needs of the machine.
-CAPABILITIES = frozenset({"host", "vm", "notebook", "browser", "root"})
+CAPABILITIES = frozenset({"host", "vm", "notebook", "browser", "root", "user"})
 
 
 @functools.cache
@@ -38,6 +38,8 @@ def lacks(marker: str) -> str:
     """Say why this machine cannot run tests with this marker; empty if it can."""
     if marker == "root":
         return "" if os.geteuid() == 0 else "needs real root: run pytest with sudo"
+    if marker == "user":
+        return "" if os.geteuid() != 0 else "is about ordinary users: run pytest as one"
     if marker == "browser":
         return browser_lacks()
     if marker in ("host", "vm", "notebook"):

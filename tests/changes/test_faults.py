@@ -7,7 +7,6 @@ import pytest
 import kvmlab as kl
 from kvmlab._progress import Silent
 from kvmlab.errors import CommandError, GuestError, InUseError, LibvirtError, SpecError
-from kvmlab.host.namespaces import is_real_root
 from tests.changes.everything import everything, refused
 
 pytestmark = pytest.mark.host
@@ -210,7 +209,7 @@ def test_what_was_taken_back_by_hand_is_no_reason_to_leave_the_rest(lab: kl.Lab)
 # ------------------------------------------------------------------ what the machine does not give
 
 
-@pytest.mark.skipif(is_real_root(), reason="real root may")
+@pytest.mark.user
 @pytest.mark.parametrize("mode", ["bridge", "passthrough"])
 def test_macvtap_without_root_is_refused_with_the_way_round(lab: kl.Lab, mode: str) -> None:
     nic = kl.InterfaceSpec(source=kl.Direct(dev="enp1s0", mode=mode))

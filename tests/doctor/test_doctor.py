@@ -20,7 +20,6 @@ AS_ROOT_OF_OWN = ["unshare", *([] if IS_ROOT else ["--user", "--map-root-user", 
 AS_MYSELF = ["unshare", "--user", "--map-current-user", "--keep-caps", "--mount"]
 
 # not `host`: a run as root may promise that no such test is skipped
-ordinary_user = pytest.mark.skipif(IS_ROOT, reason="root's labs do without user namespaces")
 
 
 def examined(
@@ -115,7 +114,7 @@ def test_a_limit_of_network_namespaces_is_found(tmp_path: Path) -> None:
     assert "bridge" not in found
 
 
-@ordinary_user
+@pytest.mark.user
 def test_a_limit_of_user_namespaces_is_found_at_once() -> None:
     started = time.monotonic()
 
@@ -125,7 +124,7 @@ def test_a_limit_of_user_namespaces_is_found_at_once() -> None:
     assert time.monotonic() - started < 10
 
 
-@ordinary_user
+@pytest.mark.user
 def test_in_a_chroot_the_kernel_refuses_and_the_chroot_is_named(tmp_path: Path) -> None:
     script = """
         root=$1; shift
@@ -143,7 +142,7 @@ def test_in_a_chroot_the_kernel_refuses_and_the_chroot_is_named(tmp_path: Path) 
     assert "pivot_root" in found["namespaces"]["fix"]
 
 
-@ordinary_user
+@pytest.mark.user
 def test_without_a_range_of_ids_labs_cannot_run() -> None:
     """In a user namespace of one id the kernel refuses newuidmap, though the files grant a range."""
     found = examined(AS_MYSELF)

@@ -86,9 +86,8 @@ def test_a_bridged_guest_reaches_the_same_on_a_host_configured_by(
     assert len(found.cells) == 24
 
 
+@pytest.mark.user
 def test_guests_in_direct_mode_reach_the_same_by_macvlan_and_tap(tmp_path: Path) -> None:
-    if kl.host.namespaces.is_real_root():
-        pytest.skip("real root has macvtap: see the next test")
     direct = of_mode("direct", "direct-bridge", by_hand=True)
 
     with silent("direct-2") as lab, configured(lab, direct, "iproute2", tmp_path / "log"):

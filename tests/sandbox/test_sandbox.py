@@ -19,14 +19,11 @@ from kvmlab.sandbox.limits import processes
 
 pytestmark = pytest.mark.host
 
-if os.geteuid() == 0:
 
-    def test_root_is_refused() -> None:
-        with pytest.raises(HostError, match="not run by root"):
-            Sandbox(Limits())
-
-
-needs_user = pytest.mark.skipif(os.geteuid() == 0, reason="what is not trusted is not run by root")
+@pytest.mark.root
+def test_root_is_refused() -> None:
+    with pytest.raises(HostError, match="not run by root"):
+        Sandbox(Limits())
 
 
 @contextmanager
@@ -46,7 +43,7 @@ def said(program: str) -> list[str]:
         return lines
 
 
-@needs_user
+@pytest.mark.user
 def test_it_is_root_inside_and_nobody_special_outside() -> None:
     with running("id -u; sleep 60") as box:
         assert box.listen() == "0"
@@ -55,7 +52,7 @@ def test_it_is_root_inside_and_nobody_special_outside() -> None:
     assert owners == {os.geteuid()}
 
 
-@needs_user
+@pytest.mark.user
 @pytest.mark.parametrize(
     "attempt",
     [
@@ -72,7 +69,7 @@ def test_it_cannot_change_the_machine(attempt: str) -> None:
         assert box.listen() == "refused"
 
 
-@needs_user
+@pytest.mark.user
 def test_homes_temporary_files_and_the_checkout_are_not_seen(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("solution")
@@ -84,7 +81,7 @@ def test_homes_temporary_files_and_the_checkout_are_not_seen(tmp_path: Path) -> 
     assert [line for line in lines if line in ("exercises", "tests", ".git")] == []
 
 
-@needs_user
+@pytest.mark.user
 def test_it_has_a_network_and_processes_of_its_own() -> None:
     lines = said("ls /sys/class/net; ip -o link | wc -l; ps -e -o pid= | sort -n | head -1")
 
@@ -98,7 +95,7 @@ def test_it_has_a_network_and_processes_of_its_own() -> None:
     assert str(Path("/proc/self/ns/net").readlink()) != numbers[-1]
 
 
-@needs_user
+@pytest.mark.user
 def test_what_it_writes_into_the_cache_is_forgotten() -> None:
     mine = _paths.cache_dir() / "mine"
 
@@ -108,7 +105,7 @@ def test_what_it_writes_into_the_cache_is_forgotten() -> None:
     assert not mine.exists()
 
 
-@needs_user
+@pytest.mark.user
 def test_its_folder_is_seen_on_both_sides_and_removed_at_the_end() -> None:
     with running("echo hello >$HOME/note; echo written; sleep 60") as box:
         assert box.listen() == "written"
@@ -118,7 +115,7 @@ def test_its_folder_is_seen_on_both_sides_and_removed_at_the_end() -> None:
     assert not folder.parent.exists()
 
 
-@needs_user
+@pytest.mark.user
 def test_a_fork_bomb_meets_its_limit() -> None:
     bomb = "while true; do sleep 600 & done"
     with running(f"({bomb}) 2>/dev/null; echo over", processes=60) as box:
@@ -127,7 +124,7 @@ def test_a_fork_bomb_meets_its_limit() -> None:
         assert len(list(processes(box.outermost))) <= 70
 
 
-@needs_user
+@pytest.mark.user
 def test_who_uses_too_much_memory_is_found_out() -> None:
     hog = f"{sys.executable} -c \"x = bytearray(400 << 20); x[::4096] = b'x' * len(x[::4096]); input()\""
     with (
@@ -137,7 +134,7 @@ def test_who_uses_too_much_memory_is_found_out() -> None:
         box.listen()
 
 
-@needs_user
+@pytest.mark.user
 def test_who_writes_too_much_is_found_out() -> None:
     with (
         running("head -c 50M /dev/zero >$HOME/big; sleep 60", disk_mib=20) as box,
@@ -146,13 +143,13 @@ def test_who_writes_too_much_is_found_out() -> None:
         box.listen()
 
 
-@needs_user
+@pytest.mark.user
 def test_who_says_nothing_is_given_up() -> None:
     with running("sleep 600", seconds=3) as box, pytest.raises(TimeoutError, match="longer than 3 s"):
         box.listen()
 
 
-@needs_user
+@pytest.mark.user
 def test_those_who_came_later_are_ended_and_the_others_are_not() -> None:
     program = (
         "sleep 600 & read line; (setsid sleep 601 &); unshare --pid --fork sleep 602 & echo more; read line"
@@ -169,7 +166,7 @@ def test_those_who_came_later_are_ended_and_the_others_are_not() -> None:
         assert len(left) == len(before.members)
 
 
-@needs_user
+@pytest.mark.user
 def test_it_ends_with_the_process_that_started_it() -> None:
     program = (
         "from kvmlab.sandbox import *; box = Sandbox(Limits()).__enter__();"
