@@ -1,11 +1,12 @@
 """How a domain is doing, and why its guest does not answer."""
 
+import time
 from pathlib import Path
 from typing import Any
 
 import libvirt
 
-from kvmlab.errors import GuestError
+from kvmlab.errors import GuestError, Timeout
 from kvmlab.virt import domain_xml, unfinished
 
 #: States of a domain in the words of ``virsh domstate``.
@@ -39,6 +40,27 @@ def state(domain: Any) -> str:
         If libvirt does not tell.
     """
     return STATES.get(domain.state()[0], "unknown")
+
+
+def wait_until_off(domain: Any, timeout_s: float) -> None:
+    """Wait until a guest that was asked to shut down is off.
+
+    Raises
+    ------
+    Timeout
+        If it still runs after ``timeout_s`` seconds.
+    libvirt.libvirtError
+        If libvirt does not tell.
+    """
+    deadline = time.monotonic() + timeout_s
+    while domain.isActive():
+        if time.monotonic() > deadline:
+            raise Timeout(
+                f"guest {domain.name()!r} did not shut down",
+                after_s=timeout_s,
+                hint="destroy() pulls the plug",
+            )
+        time.sleep(0.05)
 
 
 def trouble(domain: Any) -> GuestError | None:

@@ -194,8 +194,7 @@ class Domain:
                     f"guest {self.name!r} did not answer after its start",
                     after_s=bound_s,
                     console_tail=self.console_tail(),
-                    hint="is qemu-guest-agent in its image? without it, define it with agent=False; "
-                    "more memory may help",
+                    hint="is qemu-guest-agent in its image? else define it with agent=False; or more memory",
                 )
             time.sleep(LOOK_S)
 
@@ -318,15 +317,7 @@ class Domain:
         self._check_runs()
         with self._connection.translated(f"shut down domain {self.name!r}"):
             self.vir.shutdown()
-        deadline = time.monotonic() + timeout_s
-        while self.is_active:
-            if time.monotonic() > deadline:
-                raise Timeout(
-                    f"guest {self.name!r} did not shut down",
-                    after_s=timeout_s,
-                    hint="destroy() pulls the plug",
-                )
-            time.sleep(0.05)
+            condition.wait_until_off(self.vir, timeout_s)
 
     def suspend(self) -> None:
         """Stop its CPUs and keep all else; same as ``virsh suspend NAME``."""

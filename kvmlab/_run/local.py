@@ -1,8 +1,4 @@
-"""Run commands: one protocol for the machine, the hosts of a lab and its guests.
-
-This is the only module that imports :mod:`subprocess`. Commands are argument
-lists; there is no shell.
-"""
+"""Run a command on this machine or on a host of a lab, and what all that run commands have in common."""
 
 import contextlib
 import os
@@ -11,7 +7,6 @@ import shlex
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,11 +15,8 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Protocol, TypeAlias
 
+from kvmlab._run.programs import complete_environment
 from kvmlab.errors import CommandError, CommandTimeout, ExecutableNotFound
-
-#: Folders of daemons and tools for administrators (libvirtd, dnsmasq, nft);
-#: the PATH of an ordinary user lacks them on Debian (ENV_PATH in login.defs(5)).
-_ADMIN_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
 #: Where the streams of :meth:`LocalRunner.popen` may lead, beside files.
 PIPE, DEVNULL = subprocess.PIPE, subprocess.DEVNULL
@@ -37,20 +29,6 @@ BOUND_TO_THIS = ("setpriv", "--pdeathsig", "KILL")
 #: Prefix of a command that runs as root of a namespace of its own, with all of
 #: the user's subordinate ids (user_namespaces(7), subuid(5)).
 MAPPED_ROOT = ("unshare", "--user", "--map-root-user", "--map-auto")
-
-
-def complete_environment(env: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return an environment, by default this process's, in whose PATH all programs are found.
-
-    Examples
-    --------
-    >>> complete_environment({"PATH": "/usr/bin:/usr/sbin"})
-    {'PATH': '/usr/bin:/usr/sbin:/usr/local/sbin:/sbin'}
-    """
-    complete = dict(os.environ if env is None else env)
-    folders = complete.get("PATH", os.defpath).split(os.pathsep)
-    complete["PATH"] = os.pathsep.join(dict.fromkeys([*folders, *_ADMIN_FOLDERS]))
-    return complete
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -334,39 +312,3 @@ def remove_tree(path: Path) -> None:
     except FileNotFoundError:  # somebody else removes it, too
         if path.exists():
             remove_tree(path)
-
-
-def require(*programs: str) -> None:
-    """Raise if a program is not installed.
-
-    Raises
-    ------
-    ExecutableNotFound
-        Naming the first that is missing.
-    """
-    path = complete_environment()["PATH"]
-    for name in programs:
-        if shutil.which(name, path=path) is None:
-            raise ExecutableNotFound(name)
-
-
-def replace_process(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> None:
-    """Replace this process by a command (for interactive programs).
-
-    Parameters
-    ----------
-    argv
-        The command.
-    env
-        Its environment; this process's own by default.
-
-    Raises
-    ------
-    ExecutableNotFound
-        If the program is not installed.
-    """
-    complete = complete_environment(env)
-    if shutil.which(argv[0], path=complete["PATH"]) is None:
-        raise ExecutableNotFound(argv[0])
-    sys.stdout.flush()  # what was printed so far would be lost
-    os.execvpe(argv[0], list(argv), complete)
