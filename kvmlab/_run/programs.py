@@ -1,4 +1,4 @@
-"""Find programs: an environment in which all are found, what is missing, and one in the place of this process."""
+"""Find programs: where all of them are, which are missing, and one in the place of this process."""
 
 import os
 import shutil
