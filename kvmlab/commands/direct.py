@@ -66,6 +66,10 @@ def explain_glued_tap(tap: GluedTap) -> Explanation:
             )
             for link in (tap.macvlan, tap.name)
         ),
+        Command(
+            ("ip", "link", "set", "dev", tap.macvlan, "allmulticast", "on"),
+            "Take frames to all groups: which ones the guest listens to, the macvlan is not told",
+        ),
         Command(("ip", "link", "set", "dev", tap.macvlan, "up"), "Switch on the one …"),
         Command(("ip", "link", "set", "dev", tap.name, "up"), "… and the other"),
     ]
