@@ -21,7 +21,7 @@ import pytest
 STATE_DIR = Path(tempfile.mkdtemp(prefix="kvmlab-"))  # short: a Unix socket's path holds 107 bytes
 os.environ["KVMLAB_STATE_DIR"] = str(STATE_DIR)
 
-# A shell that starts the tests in the background has Ctrl-C ignored (POSIX, 2.11), also by all that they start.
+# Started in the background by a shell, Ctrl-C is ignored (POSIX, 2.11), also by all that is started here.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parent.parent
