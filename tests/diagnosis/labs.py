@@ -11,6 +11,11 @@ UPLINK = "enp1s0"
 #: Serves a page that names the guest; the first argument is the port.
 SERVE = """\
 ncat --listen --keep-open "$1" -c 'printf "HTTP/1.0 200 OK\\r\\n\\r\\n%s" "$(hostname)"' >/dev/null 2>&1 &
+tries=0
+until ss --listening --tcp --numeric | grep -q ":$1 "; do
+    [ $((tries += 1)) -lt 300 ] || exit 1
+    sleep 0.1
+done
 """
 
 
