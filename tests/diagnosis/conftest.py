@@ -30,7 +30,7 @@ class Labs:
         return self._noted[kind]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def labs() -> Iterator[Labs]:
     """Labs that tests of faults and of the diagnosis share; each test leaves them as they were."""
     with ExitStack() as stack:

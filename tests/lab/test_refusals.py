@@ -33,12 +33,12 @@ def sriov(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def root(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(refusals, "is_real_root", lambda: True)
+    monkeypatch.setattr(refusals, "owns_machine", lambda: True)
 
 
 @pytest.fixture
 def learner(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(refusals, "is_real_root", lambda: False)
+    monkeypatch.setattr(refusals, "owns_machine", lambda: False)
 
 
 def domain(address: str) -> kl.DomainSpec:
