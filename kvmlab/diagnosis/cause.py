@@ -129,7 +129,7 @@ CAUSES: Mapping[str, Cause] = {
     # nat
     "rules-flushed": Cause(
         "libvirt's rules for the NAT network are gone: guests leave the host untranslated.",
-        "restart libvirtd, which writes them anew; or a masquerade rule by hand",
+        "iptables -t nat -A POSTROUTING -s SUBNET ! -d SUBNET -j MASQUERADE, until libvirtd is restarted",
     ),
     "forward-wrong-guest": Cause(
         "A port of the host leads to a guest that serves nothing there, while another one does.",

@@ -18,6 +18,7 @@ from kvmlab.host.links import Address, FdbEntry, Link, Neighbor, NetworkState, P
 _IFF_UP = 0x1
 _ARPHRD_LOOPBACK = 772
 _MAIN_TABLE = 254
+_RTM_F_CLONED = 0x200
 _IFA_F_DADFAILED, _IFA_F_TENTATIVE, _IFA_F_PERMANENT = 0x08, 0x40, 0x80
 _NUD_PERMANENT = 0x80
 _PORT_STATES = ("disabled", "listening", "learning", "forwarding", "blocking")
@@ -237,8 +238,14 @@ def address(message: Any, names: Mapping[int, str]) -> Address:
 
 
 def routes(message: Any, names: Mapping[int, str]) -> Iterator[Route]:
-    """Build the routes of an RTM_NEWROUTE message: one per next hop, none outside the main table."""
+    """Build the routes of an RTM_NEWROUTE message: one per next hop, none outside the main table.
+
+    What the kernel learned about one destination (a redirect, a path MTU) is no route
+    (rtnetlink(7), RTM_F_CLONED); ``ip route`` shows it only when asked for the cache.
+    """
     if (message.get("RTA_TABLE") or message["table"]) != _MAIN_TABLE or message["family"] not in _FAMILIES:
+        return
+    if message["flags"] & _RTM_F_CLONED:
         return
     target, length = message.get("RTA_DST"), message["dst_len"]
     for hop in message.get("RTA_MULTIPATH") or [message]:

@@ -9,7 +9,7 @@ import pytest
 
 from kvmlab._run import LocalRunner
 from kvmlab.errors import NetlinkError
-from kvmlab.host import links
+from kvmlab.host import links, netlink
 from kvmlab.host.links import Address, FdbEntry, Link, Neighbor, NetworkState, Peer, Route
 
 DATA = Path(__file__).parents[1] / "data/netlink"
@@ -54,7 +54,7 @@ ip netns exec b sysctl -q -w net.ipv6.conf.all.forwarding=1
 READ = """
 import json, os, time
 from kvmlab.errors import NetlinkError
-from kvmlab.host import links
+from kvmlab.host import links, netlink
 
 names = (None, "a", "b")
 links.read_state()
@@ -172,6 +172,21 @@ def test_routes_of_the_main_table_are_read(home: NetworkState) -> None:
         Route(4, "10.9.0.0/24", "10.0.0.3", "br0", protocol="boot"),
         Route(4, "10.9.0.0/24", "10.0.0.4", "br0", protocol="boot"),
     ]
+
+
+def test_what_a_redirect_or_a_path_mtu_left_is_no_route() -> None:
+    read = {
+        "table": 254,
+        "family": 2,
+        "dst_len": 32,
+        "proto": 2,
+        "type": 1,
+        "flags": 0,
+        "RTA_DST": "10.0.0.7",
+    }
+
+    assert [route.destination for route in netlink.routes(read, {})] == ["10.0.0.7/32"]
+    assert list(netlink.routes({**read, "flags": 0x200}, {})) == []  # RTM_F_CLONED
 
 
 def test_neighbours_are_read(home: NetworkState) -> None:
