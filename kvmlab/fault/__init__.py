@@ -40,7 +40,11 @@ __all__ = [
 
 
 def break_lab(
-    lab: Lab, name: str | None = None, *, seed: int | str = 0, difficulty: Difficulty | None = None
+    lab: Lab,
+    name: str | None = None,
+    *,
+    seed: int | str | None = None,
+    difficulty: Difficulty | None = None,
 ) -> Broken:
     """Put a fault into a lab; the same seed puts the same one into a lab that is the same.
 
@@ -51,7 +55,8 @@ def break_lab(
     name
         Which fault (:func:`list_faults`); by default a surprise.
     seed
-        Decides which fault, and what it befalls.
+        Decides which fault, and what it befalls; by default 0 for a fault of that name, and chance
+        for a surprise.
     difficulty
         For a surprise: ``easy``, ``medium`` or ``hard``; any by default.
 
@@ -80,7 +85,9 @@ def break_lab(
     possible = [fault for fault in candidates if fault.targets(scene) and not is_recorded(lab, fault.name)]
     if not possible:
         raise _impossible(lab, name, difficulty)
-    chance = random.Random(f"{seed}")
+    if seed is None and name is not None:
+        seed = 0
+    chance = random.Random(None if seed is None else f"{seed}")
     fault = chance.choice(possible)
     return put(lab, scene, fault, chance.choice(fault.targets(scene)))
 

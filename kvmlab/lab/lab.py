@@ -226,7 +226,9 @@ class Lab:
         definition.define_domain(self._connection, spec, around)
         return self.domain(spec.name)
 
-    def break_(self, name: str | None = None, *, seed: int | str = 0, difficulty: str | None = None) -> Any:
+    def break_(
+        self, name: str | None = None, *, seed: int | str | None = None, difficulty: str | None = None
+    ) -> Any:
         """Put a fault into the lab, to find and to mend; see :func:`kvmlab.break_lab`.
 
         Parameters
@@ -234,7 +236,7 @@ class Lab:
         name
             Which fault (:func:`kvmlab.list_faults`); by default a surprise.
         seed
-            Decides which fault, and what it befalls.
+            Decides which fault, and what it befalls; by default chance does for a surprise.
         difficulty
             For a surprise: ``easy``, ``medium`` or ``hard``.
 

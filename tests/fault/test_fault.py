@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 import kvmlab as kl
+import kvmlab.fault
 from kvmlab._progress import Silent
 from kvmlab.commands import Command
 from kvmlab.errors import CommandError, LabError, MeasurementError, SpecError
@@ -93,6 +94,14 @@ def test_the_same_seed_chooses_the_same_fault(lab: kl.Lab) -> None:
 
     assert found[0] == found[1]
     assert found[0][0] == expected.name
+
+
+@pytest.mark.vm
+def test_without_a_seed_a_surprise_is_one(lab: kl.Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kvmlab.fault, "put", lambda _lab, _scene, fault, _target: fault.name)
+
+    assert len({str(kl.break_lab(lab)) for _ in range(20)}) > 1
+    assert len({str(kl.break_lab(lab, seed=1)) for _ in range(3)}) == 1
 
 
 @pytest.mark.vm
