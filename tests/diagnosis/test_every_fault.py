@@ -19,8 +19,6 @@ from tests.diagnosis.measured import measure
 
 #: Seconds until guests have asked again for what they lost.
 BOUND_S = 60.0
-#: Protocol of what is no route but the memory of a redirect (RFC 792).
-REMEMBERED = "0"
 
 
 def state_of(lab: kl.Lab) -> dict[str, Any]:
@@ -42,7 +40,7 @@ def state_of(lab: kl.Lab) -> dict[str, Any]:
 def _quiet(state: NetworkState) -> dict[str, Any]:
     """Leave out numbers of links, what was learned, and what the kernel gives a link by itself."""
     own = [a for a in state.addresses if a.scope != "link"]
-    routes = [r for r in state.routes if not r.destination.startswith("fe80") and r.protocol != REMEMBERED]
+    routes = [route for route in state.routes if not route.destination.startswith("fe80")]
     return {
         "links": sorted(map(repr, (replace(link, index=0, peer=None) for link in state.links))),
         "addresses": sorted((a.link, a.cidr) for a in own),
