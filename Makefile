@@ -51,7 +51,7 @@ test: ## set up what is missing and run all tests that this machine allows
 	@$(AS_LEARNER) scripts/venv $(VENV) dev
 	@$(AS_LEARNER) $(BIN)/kvmlab image build
 	$(AS_LEARNER) env KVMLAB_REQUIRE="$(KVMLAB_REQUIRE)" $(BIN)/python -m pytest \
-	    --numprocesses=auto --dist=loadgroup $(PYTEST_ARGS)
+	    --numprocesses=auto --dist=loadscope $(PYTEST_ARGS)
 
 lint: ## run only the checks of format, style, types, layers and sizes
 	@$(AS_LEARNER) scripts/venv $(VENV) dev

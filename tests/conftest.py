@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,23 +80,14 @@ def pytest_report_header() -> str:
     return f"kvmlab: markers that must not be skipped: {' '.join(sorted(REQUIRED)) or 'none'}"
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep together what shares a lab: with pytest-xdist, a folder's tests run in one process.
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep together what shares a lab."""
+    if config.getvalue("dist") != "loadscope":
+        return None
+    from distribution import ByLabs
 
-    Each run of a notebook stands for itself, and so do the proofs of each exercise.
-    """
-    if config.pluginmanager.hasplugin("xdist"):
-        for item in items:
-            item.add_marker(pytest.mark.xdist_group(group_of(item)))
-
-
-def group_of(item: pytest.Item) -> str:
-    if item.path.name == "test_notebooks.py" and isinstance(item, pytest.Function):
-        return item.name
-    if item.path.name == "test_proofs.py" and isinstance(item, pytest.Function):
-        return f"proofs of {item.callspec.params['name']}"
-    return "/".join(item.path.relative_to(ROOT).parts[:2]) if item.path.is_relative_to(ROOT) else ""
+    return ByLabs(config, log)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

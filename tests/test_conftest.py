@@ -1,8 +1,10 @@
 """A promised test that is skipped fails, and what a test leaves behind is found."""
 
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,12 +12,14 @@ import pytest
 TESTS = Path(__file__).parent
 
 
-def run(folder: Path, source: str, *, require: str = "") -> "subprocess.CompletedProcess[str]":
+def run(
+    folder: Path, source: str, *, require: str = "", options: Sequence[str] = ("test_sample.py",)
+) -> "subprocess.CompletedProcess[str]":
     """Run pytest with this folder's conftest on the source of one test."""
     (folder / "test_sample.py").write_text(source)
     env = {**os.environ, "KVMLAB_REQUIRE": require, "PYTHONPATH": str(TESTS), "TMPDIR": str(folder)}
     settings = ["-p", "conftest", "-c", str(TESTS.parent / "pyproject.toml"), "--rootdir", str(folder)]
-    line = [sys.executable, "-m", "pytest", *settings, str(folder / "test_sample.py")]
+    line = [sys.executable, "-m", "pytest", *settings, *options]
     return subprocess.run(line, cwd=folder, env=env, capture_output=True, text=True, check=False)
 
 
@@ -75,3 +79,16 @@ def test_it():
 
     assert done.returncode == 1
     assert "directories of labs are left" in done.stdout
+
+
+def test_tests_of_one_folder_run_in_one_process(tmp_path: Path) -> None:
+    for name in ("one/test_a.py", "one/test_b.py", "two/test_c.py", "two/test_d.py"):
+        path = tmp_path / "tests" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("import pytest\n\n@pytest.mark.parametrize('n', range(9))\ndef test_it(n): pass\n")
+
+    done = run(tmp_path, "", options=("-v", "--numprocesses=2", "--dist=loadscope", "tests"))
+
+    found = re.findall(r"\[(gw\d)\].* PASSED tests/(one|two)/", done.stdout)
+    assert len(found) == 36, done.stdout
+    assert len(set(found)) == 2

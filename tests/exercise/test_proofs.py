@@ -33,7 +33,7 @@ def test_a_shortcut_earns_nothing_or_a_part(name: str) -> None:
     assert found.points == proofs.SHORTCUT_EARNS < found.possible, f"{proofs.SHORTCUT}\n{found}"
 
 
-@pytest.mark.parametrize(("name", "fault"), CASES)
+@pytest.mark.parametrize(("name", "fault"), CASES, ids=[f"{name}: {fault}" for name, fault in CASES])
 def test_the_reference_solution_earns_all(name: str, fault: str) -> None:
     with begun(name, student_with(name, fault) if fault else "kim") as ex:
         solve(ex)

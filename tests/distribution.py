@@ -1,0 +1,38 @@
+"""Which tests run in one process where pytest-xdist distributes them: those that share labs."""
+
+import re
+
+from xdist.scheduler import LoadScopeScheduling
+
+#: Files whose tests share nothing, by what of a test's id stands for itself: each run of a
+#: notebook, and the proofs of each exercise.
+_APART = {
+    "tests/test_notebooks.py": re.compile(r".*"),
+    "tests/exercise/test_proofs.py": re.compile(r"\[[\w-]+"),
+}
+
+
+def group_of(nodeid: str) -> str:
+    """Return the name of the group that a test belongs to: most often its folder.
+
+    Examples
+    --------
+    >>> group_of("tests/lab/test_lab.py::test_it")
+    'tests/lab'
+    >>> group_of("tests/exercise/test_proofs.py::test_the_reference_solution_earns_all[nat: ]")
+    'tests/exercise/test_proofs.py [nat'
+    """
+    path, _, name = nodeid.partition("::")
+    apart = _APART[path].search(name) if path in _APART else None
+    return f"{path} {apart[0]}" if apart else "/".join(path.split("/")[:2])
+
+
+class ByLabs(LoadScopeScheduling):
+    """Give all tests of a group to one process.
+
+    ``--dist=loadgroup`` would do the same by marks, but not with pytest 9.2
+    (pytest-xdist issue 1386).
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
