@@ -146,11 +146,13 @@ def _user_passt(lab: Lab, guests: Guests) -> Prepared:
     if knows_passt(Connection(lab.uri)):
         return Prepared(_plugged(users, guests), gateways)
     sockets = {name: TcpSocket(port=7011 + number) for number, name in enumerate(guests)}
-    return Prepared(
-        _plugged(sockets, guests),
-        gateways,
-        finish=lambda guest: start_passt(lab, users[guest.name], sockets[guest.name]),
-    )
+
+    def finish(guest: Domain) -> None:
+        start_passt(lab, users[guest.name], sockets[guest.name])
+        # the guest asked for addresses when nobody answered yet, and would ask again ever more seldom
+        guest.run(["sh", "-c", "ip link set dev eth0 down; ip link set dev eth0 up"])
+
+    return Prepared(_plugged(sockets, guests), gateways, finish=finish)
 
 
 def _sockets(_lab: Lab, guests: Guests) -> Prepared:

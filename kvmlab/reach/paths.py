@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_address
 
 from kvmlab._run import Runner
@@ -12,7 +13,18 @@ from kvmlab.lab import Lab
 from kvmlab.reach.expectation import Expectation
 from kvmlab.reach.expected import EXPECTED, FAMILIES, LINK_LOCAL, PATHS
 from kvmlab.reach.matrix import Cell, Matrix
-from kvmlab.reach.probe import ANSWER_BOUND_S, HOST_PORT, USUAL, Answer, Probe, Reach, Shell, ask, listening
+from kvmlab.reach.probe import (
+    ANSWER_BOUND_S,
+    FIRST_BOUND_S,
+    HOST_PORT,
+    USUAL,
+    Answer,
+    Probe,
+    Reach,
+    Shell,
+    ask,
+    listening,
+)
 from kvmlab.reach.station import GUEST_PORT, Station, ready
 from kvmlab.virt import guest_nics
 from kvmlab.virt.domain import Domain
@@ -161,7 +173,7 @@ def method(families: Sequence[int] = FAMILIES) -> str:
     over = " and ".join(f"IPv{family}" for family in families)
     return (
         f"each path by ping (2 requests) and by a TCP handshake, over {over}, with each guest's NIC, "
-        f"at most {ANSWER_BOUND_S} s each; what is not as expected is asked twice"
+        f"at most {FIRST_BOUND_S} s each; what is not as expected is asked again, with {ANSWER_BOUND_S} s"
     )
 
 
@@ -210,9 +222,9 @@ def _probe(mode: str, ends: Sequence[_End], families: Sequence[int]) -> Iterator
         for family in families
         for protocol in PROTOCOLS
     ]
-    cells = _cells(mode, questions)
+    cells = _cells(mode, questions, bound_s=FIRST_BOUND_S)
     unexpected = [number for number, cell in enumerate(cells) if cell.is_finding]
-    again = _cells(mode, [questions[number] for number in unexpected])
+    again = _cells(mode, [questions[number] for number in unexpected], bound_s=ANSWER_BOUND_S)
     for number, cell in zip(unexpected, again, strict=True):
         cells[number] = cell
     found = zip(questions, cells, strict=True)
@@ -221,7 +233,7 @@ def _probe(mode: str, ends: Sequence[_End], families: Sequence[int]) -> Iterator
     yield from _nobody(mode, ends, families)
 
 
-def _cells(mode: str, questions: Sequence[_Question]) -> list[Cell]:
+def _cells(mode: str, questions: Sequence[_Question], *, bound_s: int) -> list[Cell]:
     """Ask all sources at the same time, each all of its questions."""
     by_source: dict[int, list[int]] = {}
     for number, question in enumerate(questions):
@@ -229,7 +241,9 @@ def _cells(mode: str, questions: Sequence[_Question]) -> list[Cell]:
     cells: dict[int, Cell] = {}
     with ThreadPoolExecutor(max_workers=len(by_source) or 1) as pool:
         asked = [[questions[number] for number in numbers] for numbers in by_source.values()]
-        for numbers, answers in zip(by_source.values(), pool.map(_answers, asked), strict=True):
+        for numbers, answers in zip(
+            by_source.values(), pool.map(partial(_answers, bound_s=bound_s), asked), strict=True
+        ):
             for number, answer in zip(numbers, answers, strict=True):
                 cells[number] = _cell(mode, questions[number], answer)
     return [cells[number] for number in range(len(questions))]
@@ -246,9 +260,10 @@ def _nobody(mode: str, ends: Sequence[_End], families: Sequence[int]) -> Iterato
                     yield _told(mode, (source, target), (guest.nic, family, protocol), expectation, said)
 
 
-def _answers(questions: Sequence[_Question]) -> list[Answer]:
+def _answers(questions: Sequence[_Question], *, bound_s: int) -> list[Answer]:
     source = questions[0].source
-    return ask(source.runner, [question.probe for question in questions], shell=source.shell)
+    probes = [question.probe for question in questions]
+    return ask(source.runner, probes, shell=source.shell, bound_s=bound_s)
 
 
 def _cell(mode: str, asked: _Question, answer: Answer) -> Cell:

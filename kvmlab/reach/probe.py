@@ -19,6 +19,8 @@ from kvmlab.errors import CommandTimeout, DaemonError, GuestError
 #: Seconds that an answer may take. It takes milliseconds; but an emulated
 #: guest on a busy machine may have to wait for the CPU.
 ANSWER_BOUND_S = 5
+#: Seconds that it may take where the question is asked again if the answer is not as expected.
+FIRST_BOUND_S = 2
 #: TCP port on which the KVM host listens while it is probed.
 HOST_PORT = 5201
 #: Seconds in which that server must listen.
@@ -71,7 +73,7 @@ class Shell:
     argv
         The shell, up to the option that the script follows.
     connect
-        Shell text: makes a TCP connection to address ``$2``, port ``$3``, and ends it.
+        Shell text: makes a TCP connection to address ``$2``, port ``$3``, in ``$BOUND`` seconds, and ends it.
     serve
         Shell text: starts a server on port ``$port``, on IPv4 and IPv6.
     pause
@@ -91,7 +93,7 @@ class Shell:
 #: busybox has all that a script calls in itself: there a ping takes 10 ms of an emulated CPU, not 350.
 BUSYBOX = Shell(
     ("/usr/bin/busybox", "sh", "-c"),
-    connect=f'nc -w {ANSWER_BOUND_S} "$2" "$3" -e /usr/bin/busybox true',
+    connect='nc -w $BOUND "$2" "$3" -e /usr/bin/busybox true',
     serve='httpd -p "$port" -h /mnt',
     # nobody writes to the pipe, so that no program has to be started
     pause="pipe=/run/pause-$$; mkfifo $pipe; exec 4<>$pipe; rm $pipe; pause() { read -r -t 0.2 _ <&4; }",
@@ -99,7 +101,7 @@ BUSYBOX = Shell(
 #: Any other host's own programs.
 USUAL = Shell(
     ("/bin/sh", "-c"),
-    connect=f"""timeout {ANSWER_BOUND_S} bash -c ': 3<>"/dev/tcp/$0/$1"' "$2" "$3\"""",
+    connect="""timeout $BOUND bash -c ': 3<>"/dev/tcp/$0/$1"' "$2" "$3\"""",
     serve='ncat --listen --keep-open "$port" >/dev/null 2>&1 &',
     pause="pause() { sleep 0.2; }",
 )
@@ -148,7 +150,9 @@ class Answer:
     said: str
 
 
-def ask(source: Runner, probes: Sequence[Probe], *, shell: Shell = USUAL) -> list[Answer]:
+def ask(
+    source: Runner, probes: Sequence[Probe], *, shell: Shell = USUAL, bound_s: int = ANSWER_BOUND_S
+) -> list[Answer]:
     """Run probes from one source; one answer for each, in their order.
 
     Parameters
@@ -159,10 +163,12 @@ def ask(source: Runner, probes: Sequence[Probe], *, shell: Shell = USUAL) -> lis
         The questions.
     shell
         What the source has.
+    bound_s
+        Seconds that an answer may take.
     """
     asked = [probe for probe in probes if probe.address]
     words = [word for probe in asked for word in (probe.protocol, probe.address, str(probe.port))]
-    script = _SCRIPT.replace("CONNECT", shell.connect).replace("$BOUND", str(ANSWER_BOUND_S))
+    script = _SCRIPT.replace("CONNECT", shell.connect).replace("$BOUND", str(bound_s))
     try:
         line = shell.line(script, *words)
         said = source.run(line, check=False, timeout_s=10.0 * ANSWER_BOUND_S).stdout if asked else ""

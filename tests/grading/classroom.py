@@ -153,7 +153,7 @@ CLASS = {
     "ned": Pupil(2, {"network": NETWORK}, change=edited_begin, remark="locked cell 'begin' was changed"),
     "oda": Pupil(2, {"network": NETWORK}, change=other_name, remark="names student 'ann'"),
     # malicious
-    "pip": Pupil(2, only("while True:\n    pass"), "stopped", "cell 'guests' ran longer than 60 s"),
+    "pip": Pupil(2, only("while True:\n    pass"), "stopped", "cell 'guests' ran longer than 30 s"),
     "quin": Pupil(2, only("import os\nos._exit(1)"), "stopped", "its kernel died in cell 'guests'"),
     "ray": Pupil(2, only(FORK_BOMB), "stopped"),
     "sue": Pupil(2, {"network": SPY}),

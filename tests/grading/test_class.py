@@ -27,7 +27,7 @@ def graded(folder: Path, pupils: dict[str, Pupil]) -> dict[str, dict[str, str]]:
     hand_in(pupils, folder / f"course/release/{EXERCISE}/{EXERCISE}.ipynb", inbox)
     assert run_kvmlab("course", "collect", course, str(inbox)).returncode == 0
 
-    done = run_kvmlab("course", "grade", course, "--cell-seconds", "60", timeout_s=BOUND_S)
+    done = run_kvmlab("course", "grade", course, "--cell-seconds", "30", timeout_s=BOUND_S)
 
     assert done.returncode == 0, done.stdout + done.stderr
     with (folder / "course/grades.csv").open(newline="") as stream:
@@ -72,7 +72,7 @@ def test_graded_again_the_grades_are_the_same(rows: dict[str, dict[str, str]], f
     options = [option for name in names for option in ("--student", name)]
 
     course = str(folder / "course")
-    run_kvmlab("course", "grade", course, "--cell-seconds", "60", *options, timeout_s=BOUND_S)
+    run_kvmlab("course", "grade", course, "--cell-seconds", "30", *options, timeout_s=BOUND_S)
 
     with (folder / "course/grades.csv").open(newline="") as stream:
         again = {row["student"]: row for row in csv.DictReader(stream)}
@@ -93,5 +93,5 @@ def test_each_student_gets_a_page_on_which_nothing_of_theirs_is_run(
     assert done.returncode == 0
     assert set(pages) == set(rows)
     assert "6 of 6 points" in pages["ann"]
-    assert "cell &#x27;guests&#x27; ran longer than 60 s" in pages["pip"]
+    assert "cell &#x27;guests&#x27; ran longer than 30 s" in pages["pip"]
     assert "<script" not in "".join(pages.values())
