@@ -150,7 +150,8 @@ def _user_passt(lab: Lab, guests: Guests) -> Prepared:
     def finish(guest: Domain) -> None:
         start_passt(lab, users[guest.name], sockets[guest.name])
         # the guest asked for addresses when nobody answered yet, and would ask again ever more seldom
-        guest.run(["sh", "-c", "ip link set dev eth0 down; ip link set dev eth0 up"])
+        for state in ("down", "up"):
+            guest.run(["ip", "link", "set", "dev", "eth0", state])
 
     return Prepared(_plugged(sockets, guests), gateways, finish=finish)
 
