@@ -22,6 +22,8 @@ from kvmlab.measure.ports import free_port
 #: Bounds in seconds: until connected; beyond the traffic itself.
 CONNECT_BOUND_S = 5
 GRACE_S = 20.0
+#: What a run takes beyond its traffic at the least, seen: start, connection, end.
+_BEYOND_S = 0.1
 
 _HINTS = {
     "refused": "start one there (iperf3 --server), or give server= so that one is started for the run",
@@ -90,7 +92,7 @@ class Ends:
             start_server(self.server, self.port)
         bound_s = traffic_s + CONNECT_BOUND_S + GRACE_S
         try:
-            done = self.client.run(argv, check=False, timeout_s=bound_s, quiet_s=traffic_s)
+            done = self.client.run(argv, check=False, timeout_s=bound_s, quiet_s=traffic_s + _BEYOND_S)
         except CommandTimeout as error:
             hint = "has a link on the way gone down, or one of the two ends stopped?"
             raise MeasurementError(f"{self.between} did not end in {bound_s:g} s", hint=hint) from error

@@ -28,7 +28,7 @@ def identity_words(name: str, macs: Sequence[str]) -> list[str]:
     return [f"hostname={name}", *nics]
 
 
-def identity_line(name: str, *, now: float, seed: str, macs: Sequence[str]) -> str:
+def identity_line(name: str, *, now: float, seed: str, macs: Sequence[str], present: int = 0) -> str:
     r"""Return the line for the port.
 
     Parameters
@@ -41,10 +41,12 @@ def identity_line(name: str, *, now: float, seed: str, macs: Sequence[str]) -> s
         At least 32 hexadecimal digits, random.
     macs
         MAC addresses of the NICs, in their order.
+    present
+        How many of them are not plugged in but there already, so that the guest must look for them.
 
     Examples
     --------
     >>> identity_line("vm1", now=1.5, seed="ab", macs=["52:54:00:00:00:01"])
-    'vm1 1.500 ab 52:54:00:00:00:01\n'
+    'vm1 1.500 ab 0 52:54:00:00:00:01\n'
     """
-    return " ".join([name, f"{now:.3f}", seed, *macs]) + "\n"
+    return " ".join([name, f"{now:.3f}", seed, str(present), *macs]) + "\n"

@@ -3,6 +3,12 @@
 The protocol is QEMU's (qemu-ga-ref(7)): ``guest-exec`` starts a program,
 ``guest-exec-status`` tells whether it ended and what it printed. Output comes
 only at the end, so long commands write to a file that is read meanwhile.
+
+Agent and command share the guest's CPU: what the agent does while a
+measurement runs is measured too. Each line of output would wake it, which
+made the round-trip times that ping printed a fifth longer under emulation. So
+a command that is to be left in peace prints into files, as one typed by hand
+with its output redirected does.
 """
 
 import base64
@@ -10,6 +16,7 @@ import contextlib
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import libvirt
@@ -22,15 +29,28 @@ from kvmlab.virt.connection import Connection, agent_command
 #: Seconds that the agent may take for one of its own short answers.
 AGENT_BOUND_S = 10
 #: Seconds between two looks at a running command, at first and at the most,
-#: and by how much they grow. The agent and the command share the guest's CPU,
-#: and under emulation each look takes 2 ms of it, so a long command is looked
-#: at rarely: 15 times in 3 s, which is 1 % of a measurement. One that is known
-#: to take some time is looked at only while it may fail at its start, and less often.
+#: and by how much they grow. Under emulation each look takes 2 ms of the guest's
+#: CPU, so a long command is looked at rarely: 15 times in 3 s.
 POLL_FIRST_S, POLL_MOST_S, POLL_GROWTH = 0.004, 0.5, 1.6
-START_S, QUIET_FIRST_S = 0.25, 0.05
+#: Seconds until the one early look at a command that is to be left in peace (has it failed
+#: at once?), and between the first two looks when its time is over.
+START_S, QUIET_FIRST_S = 0.2, 0.05
+#: Status of a shell that found no such program (POSIX, 2.8.2), and what it adds to a signal's number.
+_NO_PROGRAM, _BY_SIGNAL = 127, 128
 
 #: Shell text: runs the command that follows the name of a file, with its output appended to that.
 _INTO_FILE = 'out=$1; shift; exec "$@" >>"$out" 2>&1'
+#: Shell text: runs a command whose output goes into files without names, and prints them at its end.
+_AT_THE_END = """\
+out=/run/out-$$ err=/run/err-$$
+exec 3>"$out" 4<"$out" 5>"$err" 6<"$err"
+rm "$out" "$err"
+"$@" >&3 2>&5 3>&- 4<&- 5>&- 6<&-
+status=$?
+cat <&4
+cat <&6 >&2
+exit "$status"
+"""
 #: Shell text: kills a process and all below it. Each stands still first, so that it starts no more.
 _KILL_TREE = """\
 kill_tree() {
@@ -84,12 +104,13 @@ class Agent:
                 "its image after all, then define it with CloudImage(..., agent=True)",
             )
         if "failed to execute" in str(error).lower() or "No such file" in str(error):
-            return GuestError(
-                self.name, f"cannot run the command: {error}", hint="is it installed in the guest?"
-            )
+            return self._not_there(str(error))
         return GuestError(
             self.name, f"its agent did not carry out {command}: {error}", hint="look at the guest's console"
         )
+
+    def _not_there(self, said: str) -> GuestError:
+        return GuestError(self.name, f"cannot run the command: {said}", hint="is it installed in the guest?")
 
     def answers(self, *, timeout_s: int = 1) -> bool:
         """Tell whether the agent answers within ``timeout_s`` seconds."""
@@ -114,9 +135,18 @@ class Agent:
             If the guest does not answer or has no such program.
         """
         started = time.monotonic()
-        with self._started(argv, stdin) as pid:
+        line = ["/bin/sh", "-c", _AT_THE_END, "sh", *argv] if quiet_s else argv
+        with self._started(line, stdin) as pid:
             status = self._wait(pid, argv, timeout_s, quiet_s)
-        return _completed(argv, status, time.monotonic() - started)
+        return self._said(_completed(argv, status, time.monotonic() - started), by_shell=quiet_s > 0)
+
+    def _said(self, done: Completed, *, by_shell: bool) -> Completed:
+        """Return what a command's end would look like without the shell around it."""
+        if not by_shell or done.returncode < _NO_PROGRAM:
+            return done
+        if done.returncode == _NO_PROGRAM:
+            raise self._not_there(done.stderr.strip())
+        return replace(done, returncode=_BY_SIGNAL - done.returncode)
 
     def stream(self, argv: Sequence[str], *, timeout_s: float) -> Iterator[str]:
         """Yield a command's lines of output as they come; its end is checked.
@@ -227,14 +257,12 @@ class _Lines:
 
 def _delays(quiet_s: float = 0.0) -> Iterator[float]:
     """Yield the seconds between looks; see :data:`POLL_MOST_S`, :data:`START_S`."""
-    first_s = QUIET_FIRST_S if quiet_s else POLL_FIRST_S
-    delay, passed_s = first_s, 0.0
+    early_s = START_S if quiet_s > START_S else 0.0
+    yield from filter(None, (early_s, quiet_s - early_s))
+    delay = QUIET_FIRST_S if quiet_s else POLL_FIRST_S
     while True:
-        is_quiet = START_S < passed_s < quiet_s
-        wait_s = quiet_s - passed_s if is_quiet else delay
-        yield wait_s
-        passed_s += wait_s
-        delay = first_s if is_quiet else min(POLL_MOST_S, delay * POLL_GROWTH)
+        yield delay
+        delay = min(POLL_MOST_S, delay * POLL_GROWTH)
 
 
 def _completed(argv: Sequence[str], status: dict[str, Any], elapsed_s: float, stdout: str = "") -> Completed:

@@ -102,10 +102,9 @@ class Domain:
         Parameters
         ----------
         instant
-            Start from a saved guest and hot-plug the NICs; otherwise boot
-            cold. A domain that boots anything else than kvmlab's guest image,
-            or has a NIC that libvirt cannot plug in (sockets), or a card of
-            the host, always boots cold.
+            Start from a saved guest and add the NICs; otherwise boot cold. A
+            domain that boots anything else than kvmlab's guest image, or has
+            a card of the host, always boots cold.
         networks
             Start its networks first where they are not started.
         progress
@@ -129,7 +128,7 @@ class Domain:
         facts = domain_xml.facts(xml)
         with shown(progress, f"guest {self.name}") as steps, self._networks_active(xml, start=networks):
             try:
-                if instant and facts.has_identity_port and facts.pluggable:
+                if instant and facts.has_identity_port and facts.copyable:
                     self._start_instant(xml, steps)
                 else:
                     self._start_cold(facts, steps)

@@ -13,9 +13,11 @@ ET.register_namespace("qemu", QEMU_NAMESPACE)
 
 
 #: Types of ``<interface>`` that libvirt does not plug into a running domain
-#: (qemuDomainAttachNetDevice() in libvirt's src/qemu/qemu_hotplug.c); and cards of the host,
-#: which have no saved state.
-_NOT_PLUGGABLE = ("mcast", "udp", "server", "client", "internal", "hostdev")
+#: (qemuDomainAttachNetDevice() in libvirt's src/qemu/qemu_hotplug.c).
+_NOT_PLUGGABLE = ("mcast", "udp", "server", "client", "internal")
+#: Slots of bus 0 for such NICs in a guest that starts from a saved one. The root ports' slots
+#: are empty in the saved state, and what is in an empty slot has no power.
+_FIRST_SLOT, _LAST_SLOT = 0x14, 0x1E
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,9 @@ class DomainFacts:
         File that its serial console is logged to; empty if none.
     boot_files
         Kernel, first boot stage and disks, in this order.
-    pluggable
-        Whether all its NICs can be plugged in while it runs.
+    copyable
+        Whether its NICs can be added to a saved guest: cards of the host cannot, nor can
+        very many that libvirt does not plug in.
     has_agent
         Whether it has a channel to a guest agent.
     """
@@ -52,7 +55,7 @@ class DomainFacts:
     has_identity_port: bool
     console_log: str
     boot_files: tuple[str, ...] = ()
-    pluggable: bool = True
+    copyable: bool = True
     has_agent: bool = True
 
 
@@ -73,8 +76,9 @@ def facts(xml: str) -> DomainFacts:
             *(element.text or "" for tag in ("kernel", "initrd") for element in root.iterfind(f"./os/{tag}")),
             *(source.get("file", "") for source in root.iterfind("./devices/disk/source")),
         ),
-        pluggable=root.find("./devices/hostdev") is None
-        and not any(i.get("type") in _NOT_PLUGGABLE for i in root.iterfind("./devices/interface")),
+        copyable=root.find("./devices/hostdev") is None
+        and root.find("./devices/interface[@type='hostdev']") is None
+        and len(_interfaces(root, pluggable=False)) <= _LAST_SLOT + 1 - _FIRST_SLOT,
         has_agent=root.find("./devices/channel/target[@name='org.qemu.guest_agent.0']") is not None,
     )
 
@@ -87,15 +91,27 @@ def _memory_mib(root: ET.Element) -> int:
     return int(memory.text or "0") // (1 if memory.get("unit") == "MiB" else 1024)
 
 
-def interfaces(xml: str) -> list[str]:
-    """Return the XML of each ``<interface>``, without PCI addresses, ready to hot-plug."""
-    found = []
-    for interface in ET.fromstring(xml).iterfind("./devices/interface"):
-        for tag in ("address", "alias"):
-            for element in interface.findall(tag):
-                interface.remove(element)
-        found.append(ET.tostring(interface, encoding="unicode"))
-    return found
+def _interfaces(root: ET.Element, *, pluggable: bool) -> list[ET.Element]:
+    found = root.iterfind("./devices/interface")
+    return [nic for nic in found if (nic.get("type") not in _NOT_PLUGGABLE) == pluggable]
+
+
+def pluggable_interfaces(xml: str) -> list[str]:
+    """Return the XML of each ``<interface>`` that libvirt can hot-plug, without PCI addresses."""
+    found = _interfaces(ET.fromstring(xml), pluggable=True)
+    return [ET.tostring(_without_place(nic), encoding="unicode") for nic in found]
+
+
+def unpluggable_count(xml: str) -> int:
+    """Return the number of NICs that a guest must have from its start, since libvirt does not plug them in."""
+    return len(_interfaces(ET.fromstring(xml), pluggable=False))
+
+
+def _without_place(interface: ET.Element) -> ET.Element:
+    for tag in ("address", "alias"):
+        for element in interface.findall(tag):
+            interface.remove(element)
+    return interface
 
 
 def interface_macs(xml: str) -> list[str]:
@@ -117,13 +133,21 @@ def network_names(xml: str) -> list[str]:
 
 
 def clone_xml(xml: str, qemu_args: Sequence[str]) -> str:
-    """Return the XML of a guest that starts from a saved one: without NICs, with further QEMU arguments.
+    """Return the XML of a guest that starts from a saved one, with further QEMU arguments.
 
+    It has only the NICs that cannot be plugged in later, in places where the saved guest had nothing.
     All other devices keep their PCI addresses: a saved state fits only the same places.
     A new generation id tells the guest's kernel that it was copied, so that its
     random numbers are no copies (QEMU, docs/specs/vmgenid).
     """
     root = _without_interfaces(xml, qemu_args)
+    devices = root.find("./devices")
+    present = _interfaces(ET.fromstring(xml), pluggable=False)
+    for slot, nic in enumerate(present, _FIRST_SLOT):
+        place = {"type": "pci", "bus": "0x00", "slot": f"{slot:#04x}", "function": "0x0"}
+        ET.SubElement(_without_place(nic), "address", place)
+    if devices is not None:
+        devices.extend(present)
     for element in root.findall("genid"):
         root.remove(element)
     genid = ET.Element("genid")

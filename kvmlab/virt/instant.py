@@ -1,4 +1,9 @@
-"""Start a domain from a template: find or make the template, start, plug in the NICs."""
+"""Start a domain from a template: find or make the template, start, plug in the NICs.
+
+NICs that libvirt cannot plug into a running domain are there from the start, which QEMU allows: it
+loads the state of the devices that were saved, and others begin as they do at a boot. The guest's
+kernel then has to be told to look for them.
+"""
 
 import contextlib
 import os
@@ -83,9 +88,10 @@ def start(found: Template, xml: str, *, connection: Connection) -> None:
     try:
         with GuestPort(domain, guest.IDENTITY_PORT) as port:
             template.load(domain, found)
-            for nic in domain_xml.interfaces(xml):
+            for nic in domain_xml.pluggable_interfaces(xml):
                 domain.attachDevice(nic)
-            port.send(identity(domain.name(), domain_xml.interface_macs(xml)))
+            macs = domain_xml.interface_macs(xml)
+            port.send(identity(domain.name(), macs, present=domain_xml.unpluggable_count(xml)))
             domain.resume()
             said = port.receive(timeout_s=IDENTITY_BOUND_S)
             if said != "done":
@@ -97,9 +103,9 @@ def start(found: Template, xml: str, *, connection: Connection) -> None:
         raise
 
 
-def identity(name: str, macs: Sequence[str]) -> str:
+def identity(name: str, macs: Sequence[str], *, present: int = 0) -> str:
     """Return the line that tells a guest at this moment who it is; each is another one."""
-    return guest.identity_line(name, now=time.time(), seed=os.urandom(32).hex(), macs=macs)
+    return guest.identity_line(name, now=time.time(), seed=os.urandom(32).hex(), macs=macs, present=present)
 
 
 def _unidentified(domain: Any, said: str | None) -> GuestError:

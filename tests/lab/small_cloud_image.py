@@ -97,6 +97,8 @@ def _write_disk(folder: Path, boot: Path) -> None:
     run("/sbin/mke2fs", "-q", "-t", "ext2", "-d", str(boot), str(part), f"{PARTITION_MIB}M")
     tree.mkdir()
     run("tar", "--extract", "--exclude=./dev/*", f"--directory={tree}", f"--file={folder}/packages.tar")
+    if not (tree / "lib64").exists():  # since Debian 13 base-files has the link, not libc6 the folder
+        (tree / "lib64").symlink_to("usr/lib64")
     core = _grub_core(tree)
     disk = bytearray((tree / "usr/lib/grub/i386-pc/boot.img").read_bytes()[:440].ljust(SECTOR, b"\0"))
     sectors = part.stat().st_size // SECTOR

@@ -174,11 +174,32 @@ def test_a_guest_that_is_paused_says_so(guest: Domain) -> None:
         guest.vir.resume()
 
 
-def test_a_command_that_takes_its_time_is_left_alone_meanwhile() -> None:
-    looks = list(itertools.accumulate(itertools.islice(_delays(quiet_s=2.0), 20)))
+@pytest.mark.parametrize("quiet_s", [0.1, 0.3, 2.0])
+def test_a_command_that_takes_its_time_is_left_alone_meanwhile(quiet_s: float) -> None:
+    looks = list(itertools.accumulate(itertools.islice(_delays(quiet_s), 20)))
 
-    assert [at for at in looks if START_S + POLL_MOST_S < at < 2.0] == []
-    assert sum(2.0 <= at < 2.5 for at in looks) > 2
+    assert [at for at in looks if at < quiet_s] == [START_S] * (quiet_s > START_S)
+    assert sum(at < quiet_s + POLL_MOST_S for at in looks) > 2
+
+
+def test_a_command_left_alone_ends_as_any_other(guest: Domain) -> None:
+    argv = ["sh", "-c", "cat; echo out; echo err >&2; exit 3"]
+
+    done = guest.run(argv, check=False, stdin="in\n", quiet_s=0.1)
+
+    assert (done.argv, done.returncode, done.stdout, done.stderr) == (tuple(argv), 3, "in\nout\n", "err\n")
+    assert "out-" not in guest.run(["ls", "/run"]).stdout
+    assert guest.run(["sh", "-c", "kill -TERM $$"], check=False, quiet_s=0.1).returncode == -signal.SIGTERM
+    with pytest.raises(GuestError, match="nosuchprogram") as caught:
+        guest.run(["nosuchprogram"], quiet_s=0.1)
+    assert caught.value.hint == "is it installed in the guest?"
+
+
+def test_a_command_left_alone_is_killed_with_all_that_it_started(guest: Domain) -> None:
+    with pytest.raises(CommandTimeout, match=r"sh -c .* did not end in guest 'agent'"):
+        guest.run(FAMILY, timeout_s=2.0, quiet_s=1.0)
+
+    assert left(guest) == []
 
 
 def test_a_command_of_unknown_length_is_looked_at_more_and_more_rarely() -> None:

@@ -44,7 +44,7 @@ def test_a_domain_with_a_disk_of_its_own_cannot() -> None:
 def test_nics_are_handed_out_in_order_without_places() -> None:
     placed = NICS.replace('<model type="virtio" />', '<model type="virtio" /><address type="pci" bus="2" />')
 
-    first, second = domain_xml.interfaces(placed)
+    first, second = domain_xml.pluggable_interfaces(placed)
 
     assert "52:54:00:48:7a:5a" in first
     assert "address type" not in first
@@ -59,6 +59,42 @@ def test_a_copy_has_no_nics_and_keeps_everything_else() -> None:
     assert [element.tag for element in copy.iterfind("./devices/*")] == devices
     assert copy.findtext("uuid") == original.findtext("uuid")
     assert cmdline(ET.tostring(copy, encoding="unicode")) == cmdline(NICS)
+
+
+def sockets(count: int) -> str:
+    """A guest with a NIC on a network, and so many that libvirt does not plug into a running domain."""
+    root = ET.fromstring(PLAIN)
+    devices = root.find("./devices")
+    assert devices is not None
+    for kind in ["network", *["mcast"] * count]:
+        nic = ET.SubElement(devices, "interface", type=kind)
+        ET.SubElement(nic, "mac", address=f"52:54:00:00:00:{len(devices):02x}")
+        ET.SubElement(nic, "address", type="pci", bus="0x01", slot="0x00", function="0x0")
+    return ET.tostring(root, encoding="unicode")
+
+
+def test_a_copy_keeps_nics_that_cannot_be_plugged_in_later_elsewhere_than_in_a_root_port() -> None:
+    xml = sockets(2)
+
+    copy = ET.fromstring(domain_xml.clone_xml(xml, ()))
+
+    nics = copy.findall("./devices/interface")
+    assert [nic.get("type") for nic in nics] == ["mcast", "mcast"]
+    places = [(a.get("bus"), a.get("slot")) for a in copy.iterfind("./devices/interface/address")]
+    assert places == [("0x00", "0x14"), ("0x00", "0x15")]
+    assert domain_xml.unpluggable_count(xml) == 2
+    assert [ET.fromstring(nic).get("type") for nic in domain_xml.pluggable_interfaces(xml)] == ["network"]
+
+
+def test_more_of_them_than_there_are_places_need_a_boot() -> None:
+    assert domain_xml.facts(sockets(11)).copyable
+    assert not domain_xml.facts(sockets(12)).copyable
+
+
+@pytest.mark.parametrize("device", ["<hostdev />", "<interface type='hostdev' />"])
+def test_a_card_of_the_host_needs_a_boot(device: str) -> None:
+    assert domain_xml.facts(PLAIN).copyable
+    assert not domain_xml.facts(PLAIN.replace("<devices>", f"<devices>{device}")).copyable
 
 
 def test_arguments_for_qemu_come_after_the_domains_own() -> None:

@@ -14,6 +14,7 @@ import pytest
 import kvmlab as kl
 from kvmlab._progress import Silent
 from kvmlab.errors import GuestError, KvmlabError
+from kvmlab.spec.domain import MACHINES
 from kvmlab.spec.interface import NIC_MODELS
 from kvmlab.virt.domain import Domain
 from tests.virt.conftest import BOUND_S, define
@@ -43,6 +44,10 @@ def ask(guests: Sequence[Domain], *argv: str) -> list[str]:
 
 def drivers(guest: Domain) -> dict[str, str]:
     return {nic.link: nic.driver for nic in guest.nics()}
+
+
+def received(guest: Domain, link: str) -> int:
+    return int(guest.run(["cat", f"/sys/class/net/{link}/statistics/rx_packets"]).stdout)
 
 
 def until_off(guest: Domain) -> None:
@@ -106,6 +111,29 @@ def test_a_booted_guest_has_the_same_name_and_order(lab: kl.Lab) -> None:
     try:
         assert ask([guest], "hostname") == ["booted"]
         assert drivers(guest) == {"eth0": "8139cp", "eth1": "virtio_net", "eth2": "e1000"}
+    finally:
+        guest.destroy()
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_nics_that_libvirt_cannot_plug_in_are_there_in_their_order(lab: kl.Lab, machine: str) -> None:
+    group = kl.Multicast()
+    nics = (
+        kl.InterfaceSpec(source=group, model="rtl8139"),
+        kl.InterfaceSpec(network="blue", model="e1000"),
+        kl.InterfaceSpec(source=group),
+    )
+    guest = lab.define(kl.DomainSpec(name=f"sockets-{machine}", interfaces=nics, machine=machine))
+
+    guest.start(progress=Silent())
+
+    try:
+        assert "-incoming" in guest.xml()  # it was not booted
+        assert drivers(guest) == {"eth0": "8139cp", "eth1": "e1000", "eth2": "virtio_net"}
+        deadline = time.monotonic() + BOUND_S  # each hears what the other asks: for a DHCP server, for a router
+        while not all(received(guest, link) for link in ("eth0", "eth2")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
     finally:
         guest.destroy()
 
