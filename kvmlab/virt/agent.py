@@ -16,7 +16,6 @@ import contextlib
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import libvirt
@@ -34,23 +33,13 @@ AGENT_BOUND_S = 10
 POLL_FIRST_S, POLL_MOST_S, POLL_GROWTH = 0.004, 0.5, 1.6
 #: Seconds until the one early look at a command that is to be left in peace (has it failed
 #: at once?), and between the first two looks when its time is over.
-START_S, QUIET_FIRST_S = 0.2, 0.05
-#: Status of a shell that found no such program (POSIX, 2.8.2), and what it adds to a signal's number.
-_NO_PROGRAM, _BY_SIGNAL = 127, 128
+START_S, QUIET_FIRST_S = 0.2, 0.02
+#: Status of a shell that found no such program (POSIX, 2.8.2).
+_NO_PROGRAM = 127
 
-#: Shell text: runs the command that follows the name of a file, with its output appended to that.
-_INTO_FILE = 'out=$1; shift; exec "$@" >>"$out" 2>&1'
-#: Shell text: runs a command whose output goes into files without names, and prints them at its end.
-_AT_THE_END = """\
-out=/run/out-$$ err=/run/err-$$
-exec 3>"$out" 4<"$out" 5>"$err" 6<"$err"
-rm "$out" "$err"
-"$@" >&3 2>&5 3>&- 4<&- 5>&- 6<&-
-status=$?
-cat <&4
-cat <&6 >&2
-exit "$status"
-"""
+#: Shell text: runs the command that follows the name of a file, with its output in that; and with all it says.
+_INTO_FILE = 'out=$1; shift; exec "$@" >"$out"'
+_ALL_INTO_FILE = f"{_INTO_FILE} 2>&1"
 #: Shell text: kills a process and all below it. Each stands still first, so that it starts no more.
 _KILL_TREE = """\
 kill_tree() {
@@ -135,18 +124,37 @@ class Agent:
             If the guest does not answer or has no such program.
         """
         started = time.monotonic()
-        line = ["/bin/sh", "-c", _AT_THE_END, "sh", *argv] if quiet_s else argv
-        with self._started(line, stdin) as pid:
-            status = self._wait(pid, argv, timeout_s, quiet_s)
-        return self._said(_completed(argv, status, time.monotonic() - started), by_shell=quiet_s > 0)
+        if quiet_s:
+            status, out = self._run_in_peace(argv, timeout_s, stdin, quiet_s)
+        else:
+            with self._started(argv, stdin) as pid:
+                status, out = self._wait(pid, argv, timeout_s), ""
+        return _completed(argv, status, time.monotonic() - started, out)
 
-    def _said(self, done: Completed, *, by_shell: bool) -> Completed:
-        """Return what a command's end would look like without the shell around it."""
-        if not by_shell or done.returncode < _NO_PROGRAM:
-            return done
-        if done.returncode == _NO_PROGRAM:
-            raise self._not_there(done.stderr.strip())
-        return replace(done, returncode=_BY_SIGNAL - done.returncode)
+    def _run_in_peace(
+        self, argv: Sequence[str], timeout_s: float, stdin: str, quiet_s: float
+    ) -> tuple[dict[str, Any], str]:
+        """Run a command whose output goes into a file; return how it ended and that output."""
+        with (
+            self._file() as (path, handle),
+            self._started(["/bin/sh", "-c", _INTO_FILE, "sh", path, *argv], stdin) as pid,
+        ):
+            status = self._wait(pid, argv, timeout_s, quiet_s)
+            if status.get("exitcode") == _NO_PROGRAM:
+                raise self._not_there(_completed(argv, status, 0.0).stderr.strip())
+            return status, self._read(handle).decode(errors="replace")
+
+    @contextlib.contextmanager
+    def _file(self) -> Iterator[tuple[str, int]]:
+        """Make a file in the guest and open it for reading; it is gone when the block is left."""
+        path = f"/run/output-{uuid.uuid4().hex}"
+        handle = self.command("guest-file-open", path=path, mode="w+")
+        try:
+            yield path, handle
+        finally:
+            with contextlib.suppress(KvmlabError):  # of a guest that is gone nothing is left
+                self.command("guest-file-close", handle=handle)
+                self._start(["/bin/rm", "-f", path], "")
 
     def stream(self, argv: Sequence[str], *, timeout_s: float) -> Iterator[str]:
         """Yield a command's lines of output as they come; its end is checked.
@@ -161,25 +169,21 @@ class Agent:
             If the guest does not answer or has no such program.
         """
         started = time.monotonic()
-        path = f"/run/stream-{uuid.uuid4().hex}"
-        handle = self.command("guest-file-open", path=path, mode="w+")
         text = _Lines()
-        try:
-            with self._started(["/bin/sh", "-c", _INTO_FILE, "sh", path, *argv], "") as pid:
-                for delay in _delays():
-                    status = self.command("guest-exec-status", pid=pid)
-                    yield from text.take(self._read(handle))
-                    if status["exited"]:
-                        break
-                    if time.monotonic() - started > timeout_s:
-                        raise self._timeout(argv, timeout_s)
-                    time.sleep(delay)
-            yield from text.rest()
-            _completed(argv, {**status, "out-data": ""}, time.monotonic() - started, text.all()).check()
-        finally:
-            with contextlib.suppress(KvmlabError):  # of a guest that is gone nothing is left
-                self.command("guest-file-close", handle=handle)
-                self._start(["/bin/rm", "-f", path], "")
+        with (
+            self._file() as (path, handle),
+            self._started(["/bin/sh", "-c", _ALL_INTO_FILE, "sh", path, *argv], "") as pid,
+        ):
+            for delay in _delays():
+                status = self.command("guest-exec-status", pid=pid)
+                yield from text.take(self._read(handle))
+                if status["exited"]:
+                    break
+                if time.monotonic() - started > timeout_s:
+                    raise self._timeout(argv, timeout_s)
+                time.sleep(delay)
+        yield from text.rest()
+        _completed(argv, {**status, "out-data": ""}, time.monotonic() - started, text.all()).check()
 
     @contextlib.contextmanager
     def _started(self, argv: Sequence[str], stdin: str) -> Iterator[int]:

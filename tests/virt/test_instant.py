@@ -130,7 +130,8 @@ def test_nics_that_libvirt_cannot_plug_in_are_there_in_their_order(lab: kl.Lab, 
     try:
         assert "-incoming" in guest.xml()  # it was not booted
         assert drivers(guest) == {"eth0": "8139cp", "eth1": "e1000", "eth2": "virtio_net"}
-        deadline = time.monotonic() + BOUND_S  # each hears what the other asks: for a DHCP server, for a router
+        # each hears what the other asks: for a DHCP server, for a router
+        deadline = time.monotonic() + BOUND_S
         while not all(received(guest, link) for link in ("eth0", "eth2")):
             assert time.monotonic() < deadline
             time.sleep(0.05)
