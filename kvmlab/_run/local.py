@@ -101,8 +101,8 @@ class Runner(Protocol):
         stdin
             Its input.
         quiet_s
-            Seconds that it takes at the least, unless it fails at once: who
-            has to look whether it runs need not do so meanwhile.
+            Seconds that it takes at the least, unless it fails: who would
+            disturb it by looking whether it runs does not do so meanwhile.
 
         Raises
         ------

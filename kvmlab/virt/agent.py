@@ -31,13 +31,12 @@ AGENT_BOUND_S = 10
 #: and by how much they grow. Under emulation each look takes 2 ms of the guest's
 #: CPU, so a long command is looked at rarely: 15 times in 3 s.
 POLL_FIRST_S, POLL_MOST_S, POLL_GROWTH = 0.004, 0.5, 1.6
-#: Seconds until the one early look at a command that is to be left in peace (has it failed
-#: at once?), and between the first two looks when its time is over.
-START_S, QUIET_FIRST_S = 0.2, 0.02
+#: Seconds between the first two looks at a command that was left in peace, when its time is over.
+QUIET_FIRST_S = 0.02
 #: Status of a shell that found no such program (POSIX, 2.8.2).
 _NO_PROGRAM = 127
 
-#: Shell text: runs the command that follows the name of a file, with its output in that; and with all it says.
+#: Shell text: runs the command that follows the name of a file, with its output in that, or with all it says.
 _INTO_FILE = 'out=$1; shift; exec "$@" >"$out"'
 _ALL_INTO_FILE = f"{_INTO_FILE} 2>&1"
 #: Shell text: kills a process and all below it. Each stands still first, so that it starts no more.
@@ -260,9 +259,9 @@ class _Lines:
 
 
 def _delays(quiet_s: float = 0.0) -> Iterator[float]:
-    """Yield the seconds between looks; see :data:`POLL_MOST_S`, :data:`START_S`."""
-    early_s = START_S if quiet_s > START_S else 0.0
-    yield from filter(None, (early_s, quiet_s - early_s))
+    """Yield the seconds between looks; see :data:`POLL_MOST_S`."""
+    if quiet_s:
+        yield quiet_s
     delay = QUIET_FIRST_S if quiet_s else POLL_FIRST_S
     while True:
         yield delay

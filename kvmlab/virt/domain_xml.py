@@ -103,7 +103,7 @@ def pluggable_interfaces(xml: str) -> list[str]:
 
 
 def unpluggable_count(xml: str) -> int:
-    """Return the number of NICs that a guest must have from its start, since libvirt does not plug them in."""
+    """Return the number of NICs that a guest must have from its start."""
     return len(_interfaces(ET.fromstring(xml), pluggable=False))
 
 
