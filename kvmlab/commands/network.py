@@ -5,7 +5,8 @@ from ipaddress import IPv4Network, IPv6Network
 
 from kvmlab.commands.command import Command, Explanation
 from kvmlab.errors import SpecError
-from kvmlab.spec.network import NetworkSpec, Reservation
+from kvmlab.spec.network import NetworkSpec
+from kvmlab.spec.reservation import Reservation
 
 
 def explain_network(spec: NetworkSpec, *, reservations: Sequence[Reservation] = ()) -> Explanation:

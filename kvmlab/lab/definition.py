@@ -19,7 +19,8 @@ from kvmlab.spec.domain import DomainSpec
 from kvmlab.spec.hostdev import PciPoolSpec
 from kvmlab.spec.identity import NetworkIdentity
 from kvmlab.spec.interface import InterfaceSpec
-from kvmlab.spec.network import NetworkSpec, Reservation
+from kvmlab.spec.network import NetworkSpec
+from kvmlab.spec.reservation import Reservation
 from kvmlab.virt import inventory, support
 from kvmlab.virt.accelerator import Accelerator
 from kvmlab.virt.connection import Connection
@@ -149,6 +150,11 @@ def _check_network(spec: DomainSpec, nic: InterfaceSpec, networks: dict[str, inv
         raise SpecError(
             f"domain {spec.name!r}: there is no network {nic.network!r} in this lab",
             hint=f"define it first; there are: {known}",
+        )
+    if nic.vlans and nic.network is not None and networks[nic.network].forward != "bridge":
+        raise SpecError(
+            f"domain {spec.name!r} has vlans in network {nic.network!r}, whose bridge is libvirt's own",
+            hint="libvirt sets them on bridges of the host only; filter_vlans() sets those of any bridge",
         )
 
 

@@ -6,7 +6,7 @@ from ipaddress import IPv4Network
 from kvmlab.errors import SpecError
 from kvmlab.spec.domain import DomainSpec
 from kvmlab.spec.identity import mac_from
-from kvmlab.spec.network import Reservation
+from kvmlab.spec.reservation import Reservation
 
 
 def mac_for(lab: str, domain: str, index: int) -> str:

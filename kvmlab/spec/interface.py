@@ -79,9 +79,10 @@ class InterfaceSpec:
         Whether its bridge port may not talk to other isolated ports
         (bridge(8), ``isolated on``).
     vlans
-        VLANs of its bridge port, set by libvirt 11.0 and later: of one, frames
-        go to the guest without a tag; of several, with (a trunk). By default
-        the bridge passes tags as they are.
+        VLANs of its bridge port, set by libvirt 11.0 and later on a bridge of
+        the host (not on those that libvirt makes): of one, frames go to the
+        guest without a tag; of several, with (a trunk). By default the bridge
+        passes tags as they are.
     queues
         Pairs of queues of a virtio NIC; a guest uses at most one for each of its CPUs.
     without

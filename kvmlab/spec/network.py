@@ -10,6 +10,7 @@ from kvmlab.errors import SpecError
 from kvmlab.spec import _checks
 from kvmlab.spec._dnsmasq import dnsmasq_options
 from kvmlab.spec.identity import NetworkIdentity
+from kvmlab.spec.reservation import Reservation
 from kvmlab.spec.vlan import vlan_element
 
 #: libvirt's forward modes that this description covers (formatnetwork, "Connectivity").
@@ -22,25 +23,6 @@ _LONGEST_PREFIX = 30
 #: Most addresses in a DHCP range that libvirt takes ("range is too large").
 DHCP_LIMIT = 65534
 _RA_PREFIX = 64
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reservation:
-    """A fixed address in a network's DHCP: ``<host mac= name= ip=>``.
-
-    Parameters
-    ----------
-    mac
-        Who gets it.
-    name
-        Host name, which the network's DNS answers for; once per network.
-    address
-        IPv4 address in the network's subnet.
-    """
-
-    mac: str
-    name: str
-    address: str
 
 
 class Present(Protocol):
@@ -88,7 +70,8 @@ class NetworkSpec:
         ``br_stp_start`` in net/bridge/br_stp_if.c). A bridge that has only
         guests needs none.
     vlans
-        VLANs of all its guests, as in :class:`~kvmlab.spec.interface.InterfaceSpec`.
+        VLANs of all its guests, as in :class:`~kvmlab.spec.interface.InterfaceSpec`;
+        libvirt sets them with ``forward="bridge"`` only.
 
     Raises
     ------
@@ -156,6 +139,9 @@ class NetworkSpec:
                 f"network {self.name!r}: forward mode 'bridge' needs a bridge of the host",
                 hint="such as bridge='br0'",
             )
+        if self.vlans and self.forward != "bridge":
+            message = f"network {self.name!r} has vlans, which libvirt sets on bridges of the host only"
+            raise SpecError(message, hint="use forward='bridge'; filter_vlans() sets those of any bridge")
         if self.forward == "bridge":
             self._check_nothing_of_its_own()
 
@@ -303,7 +289,6 @@ class NetworkSpec:
             ET.SubElement(network, "mac", address=identity.mac)
         if self.mtu is not None:
             ET.SubElement(network, "mtu", size=str(self.mtu))
-        network.extend([vlan_element(self.vlans)] if self.vlans else [])
         self._add_subnets(network, reservations)
         if self.dhcp_range is not None:
             network.append(dnsmasq_options())

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_interface
 
 import libvirt
 
-from kvmlab.spec.network import Reservation
+from kvmlab.spec.reservation import Reservation
 from kvmlab.topology import GuestNic
 from kvmlab.virt import domain_xml
 from kvmlab.virt.connection import Connection

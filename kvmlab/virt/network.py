@@ -10,7 +10,7 @@ import libvirt
 
 from kvmlab._repr import Table
 from kvmlab.errors import InUseError, Timeout
-from kvmlab.spec.network import Reservation
+from kvmlab.spec.reservation import Reservation
 from kvmlab.virt import inventory
 from kvmlab.virt.connection import Connection
 from kvmlab.virt.inventory import Attachment

@@ -6,7 +6,7 @@ import pytest
 
 import kvmlab as kl
 from kvmlab._progress import Silent
-from kvmlab.errors import HostError, SpecError
+from kvmlab.errors import HostError, KvmlabError, SpecError
 from kvmlab.virt.connection import Connection
 from kvmlab.virt.domain import Domain
 from kvmlab.virt.support import VLANS_SINCE
@@ -135,16 +135,29 @@ def test_ports_that_do_not_exist_are_refused(lab: kl.Lab) -> None:
 
 @pytest.mark.host
 def test_vlans_that_libvirt_does_not_set_are_refused_with_its_version(lab: kl.Lab) -> None:
-    spec = kl.NetworkSpec(name="tagged", vlans=(10,))
+    spec = kl.NetworkSpec(name="tagged", forward="bridge", bridge="br-tagged", vlans=(10,))
     version = Connection(lab.uri).vir.getLibVersion()
 
-    if version >= VLANS_SINCE:
-        lab.define(spec).undefine()
-    else:
-        with pytest.raises(HostError, match="sets no VLANs on a Linux bridge") as caught:
-            lab.define(spec)
-        assert "add_vlan()" in caught.value.hint
+    with kl.make_bridge(lab, kl.BridgeSpec(name="br-tagged", uplink="enp2s0")):
+        if version >= VLANS_SINCE:
+            lab.define(spec).undefine()
+        else:
+            with pytest.raises(HostError, match="sets no VLANs on a Linux bridge") as caught:
+                lab.define(spec)
+            assert "add_vlan()" in caught.value.hint
     assert "tagged" not in [network.name for network in lab.networks()]
+
+
+@pytest.mark.vm
+@pytest.mark.usefixtures("guests")
+def test_vlans_on_a_bridge_of_libvirts_own_are_refused(lab: kl.Lab) -> None:
+    nic = kl.InterfaceSpec(network=NETWORK.name, vlans=(10,))
+
+    with pytest.raises(KvmlabError) as caught:
+        lab.define(kl.DomainSpec(name="vm4", interfaces=(nic,)))
+
+    assert "filter_vlans()" in caught.value.hint
+    assert "vm4" not in [guest.name for guest in lab.domains()]
 
 
 @pytest.mark.host

@@ -8,7 +8,8 @@ import kvmlab as kl
 from kvmlab.commands import Explanation, explain
 from kvmlab.commands.domain import explain_interface
 from kvmlab.errors import GuestError
-from kvmlab.spec.network import NetworkSpec, Reservation
+from kvmlab.spec.network import NetworkSpec
+from kvmlab.spec.reservation import Reservation
 from kvmlab.virt.domain import Domain
 from tests.commands.stations import in_time
 from tests.commands.typing_in import by_hand, type_all, type_in

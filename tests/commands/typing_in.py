@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from kvmlab._run import Completed, Runner
 from kvmlab.commands import Command, Explanation, explain_by_hand, explain_network
 from kvmlab.lab import Lab
-from kvmlab.spec.network import NetworkSpec, Reservation
+from kvmlab.spec.network import NetworkSpec
+from kvmlab.spec.reservation import Reservation
 
 
 def type_in(lab: Lab, command: Command) -> Completed:

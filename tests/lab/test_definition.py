@@ -11,7 +11,7 @@ import pytest
 import kvmlab as kl
 from kvmlab.errors import DaemonError, LibvirtError, SpecError
 from kvmlab.spec import addressing
-from kvmlab.spec.network import Reservation
+from kvmlab.spec.reservation import Reservation
 from lab.conftest import SUBNET, start
 from lab.watching import processes_of
 

@@ -13,7 +13,8 @@ from kvmlab.spec.domain import DomainSpec
 from kvmlab.spec.hostdev import PciPoolSpec
 from kvmlab.spec.identity import NetworkIdentity
 from kvmlab.spec.interface import NIC_MODELS, InterfaceSpec
-from kvmlab.spec.network import NetworkSpec, Reservation
+from kvmlab.spec.network import NetworkSpec
+from kvmlab.spec.reservation import Reservation
 from kvmlab.spec.source import Direct, Multicast, PciDevice, Tap, TcpSocket, UdpSocket
 from kvmlab.spec.user import UserForward, UserMode
 
@@ -46,7 +47,6 @@ NETWORKS = {
     "network-open": NetworkSpec(name="open", subnet="192.168.52.0/29", forward="open", bridge="br-open"),
     "network-bridge": NetworkSpec(name="lan", forward="bridge", bridge="br0"),
     "network-bridge-vlans": NetworkSpec(name="tagged", forward="bridge", bridge="br0", vlans=(10, 20)),
-    "network-vlan": NetworkSpec(name="ten", vlans=(10,)),
     "network-isolated": NetworkSpec(name="island", subnet="192.168.53.0/30", dhcp=False),
     "network-private": NetworkSpec(name="private"),
 }

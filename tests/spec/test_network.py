@@ -7,7 +7,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
 import pytest
 
 from kvmlab.errors import SpecError
-from kvmlab.spec.network import NetworkSpec, Reservation
+from kvmlab.spec.network import NetworkSpec
+from kvmlab.spec.reservation import Reservation
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ from kvmlab.spec.vlan import PortVlans, VlanSpec, vlan_element
             "bridge",
         ),
         (lambda: NetworkSpec(name="ten", vlans=(0,)), "VLAN 0 is impossible", "1 to 4094"),
+        (lambda: NetworkSpec(name="ten", vlans=(10,)), "network 'ten' has vlans", "forward='bridge'"),
     ],
 )
 def test_bad_input_is_refused_with_object_and_remedy(

@@ -5,7 +5,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from kvmlab.spec.network import NetworkSpec, Reservation
+from kvmlab.spec.network import NetworkSpec
+from kvmlab.spec.reservation import Reservation
 from kvmlab.virt import inventory
 from kvmlab.virt.connection import Connection
 

@@ -8,7 +8,8 @@ import pytest
 import kvmlab as kl
 from kvmlab._progress import Silent
 from kvmlab.errors import InUseError, LibvirtError, Timeout
-from kvmlab.spec.network import NetworkSpec, Reservation
+from kvmlab.spec.network import NetworkSpec
+from kvmlab.spec.reservation import Reservation
 from kvmlab.virt.connection import Connection
 from kvmlab.virt.network import Network
 
