@@ -200,12 +200,14 @@ def trust(made: Workspace) -> None:
         The learner's folder, and what is new in it.
     """
     from nbformat import read  # takes longer to load than all of this
-    from nbformat.sign import NotebookNotary
+    from nbformat.sign import NotebookNotary, SQLiteSignatureStore
 
     notary = NotebookNotary()
     for name in (*made.added, *made.updated, *made.beside):
         if name.suffix == ".ipynb":
             notary.sign(read(made.folder / name, as_version=4))
+    if isinstance(notary.store, SQLiteSignatureStore):
+        notary.store.close()  # not left to the garbage collector
 
 
 def start(

@@ -169,6 +169,7 @@ def test_what_was_delivered_is_trusted_and_what_was_edited_is_not(
     notary = NotebookNotary()
     assert notary.check_signature(first)
     assert not notary.check_signature(edited)
+    notary.store.close()
 
 
 def test_root_with_a_person_behind_it_is_sent_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from kvmlab.spec.source import DIRECT_MODES, Direct
 IMAGES = PurePosixPath("/var/lib/libvirt/images")
 #: What libvirt fills in by itself on each host.
 _OF_ONE_HOST = ("uuid", "genid", "resource", "seclabel")
-_ADDED_BY_LIBVIRT = ("emulator", "controller", "input", "audio")
+_ADDED_BY_LIBVIRT = ("emulator", "controller", "input", "audio", "watchdog")
 #: Versioned machine types, by the name that stands for the newest.
 _MACHINES = {"pc-q35": "q35", "pc-i440fx": "pc"}
 

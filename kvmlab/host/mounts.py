@@ -33,6 +33,7 @@ FRESH = {"/sys": "sysfs", "/dev/shm": "tmpfs", "/dev/mqueue": "mqueue"}
 #: huge pages, whose mount point (of systemd's) belongs to the machine's root. Without
 #: the capability, which only libvirt's own bookkeeping uses, it asks QEMU for the
 #: CPU's features in 2 questions instead of some 350, which took half of each start.
+#: No core dumps: newer libvirt lifts their limit, which who has a hard one may not.
 QEMU_CONF = """\
 security_driver = "none"
 user = "root"
@@ -43,6 +44,7 @@ stdio_handler = "file"
 remember_owner = 0
 dynamic_ownership = 0
 hugetlbfs_mount = []
+max_core = 0
 capability_filters = ["cpu-unavailable-features"]
 """
 

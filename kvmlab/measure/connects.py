@@ -1,14 +1,18 @@
 """TCP connections opened one after the other by iperf 2 (``--connect-only``).
 
-Facts from iperf(1) and as seen with iperf 2.1.8:
+Facts from iperf(1) and as seen with iperf 2.1.8 and 2.2.1:
 
 - Each connection is a line with the time of its handshake (``ct=``); a failed
   one has none, and says why on standard error; the status is 0 all the same.
 - The number of connections is given, not the time; a number of 0 runs until killed.
+- iperf 2.2.1 ignores the number: it opens connections for its usual 10 s. Its
+  lines have the time of day to a millisecond, so that the first ones can be taken.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from kvmlab._run import Runner
 from kvmlab.errors import CommandTimeout, MeasurementError
@@ -22,8 +26,12 @@ _BOUND_S = 60.0
 #: Shell text: runs the command that follows and prints how long it took, as bash(1) has it.
 _TIMED = 'TIMEFORMAT="elapsed %3R s"; time "$@" 2>&1'
 
-_CONNECTED = re.compile(r"\(ct=(?P<ms>[\d.]+) ms\)")
-_FAILED = re.compile(r"^(?:tcp connect failed: |connect failed: )(?P<said>.+)$", re.MULTILINE)
+_CONNECTED = re.compile(r"\(ct=(?P<ms>[\d.]+) ms\)(?: on (?P<at>\S+ [\d:.]+))?")
+_FAILED = re.compile(
+    r"^(?:tcp connect failed: |connect failed: )(?P<said>.+)$|"
+    r"tcp connect to .* failed \((?P<said_2_2>[^)]+)\)",
+    re.MULTILINE,
+)
 _ELAPSED = re.compile(r"^elapsed (?P<s>[\d.]+) s$", re.MULTILINE)
 
 
@@ -127,16 +135,27 @@ def parse_connects(text: str, *, count: int, between: str = "iperf") -> Connects
     MeasurementError
         If a connection failed, or the text is not that of iperf.
     """
-    elapsed, failed = _ELAPSED.search(text), _FAILED.findall(text)
-    times = tuple(float(match["ms"]) for match in _CONNECTED.finditer(text))
+    elapsed, failed = _ELAPSED.search(text), ["".join(said) for said in _FAILED.findall(text)]
+    opened = list(_CONNECTED.finditer(text))
+    times = tuple(float(match["ms"]) for match in opened[:count])
     if failed:
         said = ", ".join(dict.fromkeys(failed))
         hint = "start one there (iperf --server), or give server=" if "refused" in said else ""
         raise MeasurementError(
-            f"{between}: {len(failed)} of {count} connections failed: {said}", output=text, hint=hint
+            f"{between}: {min(len(failed), count)} of {count} connections failed: {said}",
+            output=text,
+            hint=hint,
         )
     if elapsed is None or len(times) != count or float(elapsed["s"]) <= 0:
         said = (text.strip().splitlines() or ["nothing"])[0]
         message = f"{between} opened {len(times)} of {count} connections and said: {said}"
         raise MeasurementError(message, output=text)
+    if len(opened) > count:
+        return ConnectsOutput(times, _time_of(opened[:count]))
     return ConnectsOutput(times, float(elapsed["s"]))
+
+
+def _time_of(opened: Sequence[re.Match[str]]) -> float:
+    """Return the seconds that connections took, by the time of day when each had been opened."""
+    first, last = (datetime.fromisoformat(opened[index]["at"]) for index in (0, -1))
+    return (last - first).total_seconds() + float(opened[0]["ms"]) / 1000

@@ -33,6 +33,7 @@ _TIMESTAMP = re.compile(r"^\[\d+\.\d+\] ")
 _HINTS = {
     "network is unreachable": "it has no route there: see `ip route`",
     "name resolution": "it cannot reach a DNS server: ping an address instead",
+    "cap_net_raw": "ordinary users may not ping here: sysctl -w net.ipv4.ping_group_range='0 2147483647'",
     "not known": "DNS does not know this name: ping an address instead",
 }
 

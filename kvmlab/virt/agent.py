@@ -7,7 +7,7 @@ only at the end, so long commands write to a file that is read meanwhile.
 Agent and command share the guest's CPU: what the agent does while a
 measurement runs is measured too. Each line of output would wake it, which
 made the round-trip times that ping printed a fifth longer under emulation. So
-a command that is to be left in peace prints into files, as one typed by hand
+a command that is to be left in peace prints into a file, as one typed by hand
 with its output redirected does.
 """
 

@@ -92,6 +92,7 @@ def networkd(lab: kl.Lab, recipe: Recipe, log: Path) -> Iterator[None]:
             command.run(lab.host)
     if recipe.tool == "netplan":
         lab.host.run(["netplan", "generate"])
+    lab.host.run(["mkdir", "-p", "/run/systemd"])  # where the daemon makes its own folder
     if recipe.files:
         lab.host.run(["ip", "address", "flush", "dev", "enp1s0", "scope", "global"])
     with running(lab, f"exec env SYSTEMD_LOG_LEVEL=info {NETWORKD}", log):

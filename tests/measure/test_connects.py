@@ -24,9 +24,17 @@ def test_each_handshake_has_its_time() -> None:
     assert (min(found.connect_ms), max(found.connect_ms), found.elapsed_s) == (4.93, 128.88, 1.537)
 
 
+def test_of_a_program_that_opens_more_than_asked_for_the_first_count() -> None:
+    found = parse_connects(sample("answered-2.2"), count=5)
+
+    assert found.connect_ms == (0.06, 0.11, 0.09, 0.07, 0.08)
+    assert found.elapsed_s == pytest.approx(0.40006)
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
+        ("refused-2.2", "connections failed: Connection refused"),
         ("refused", "3 of 3 connections failed: Connection refused"),
         ("no-route", "Network is unreachable"),
         ("unknown-host", "0 of 3 connections and said: nosuch.example: Unknown host"),

@@ -18,7 +18,7 @@ def test_each_driver_says_what_it_makes_of_the_card_which_is_as_before_afterward
     assert (found["8139too"].is_listed, found["8139too"].is_bound) == (True, False)
     assert found["8139too"].kernel_said.endswith("is an enhanced 8139C+ chip, use 8139cp")
     assert (found["r8169"].is_listed, found["r8169"].is_bound) == (False, False)
-    assert found["r8169"].kernel_said.startswith("unknown chip XID")
+    assert "unknown chip XID" in found["r8169"].kernel_said
     assert [(nic.link, nic.driver) for nic in guest.nics()] == [(nic.link, nic.driver) for nic in before]
     assert guest.address
 
