@@ -68,6 +68,6 @@ def test_a_server_whose_client_falls_silent_ends(
     client.kill()
     client.wait()
 
-    while free_port(far, 5201) != 5201:
-        assert time.monotonic() < deadline + 10
+    while free_port(far, 5201) != 5201:  # a sender of iperf 3.18 gives up after 100 s
+        assert time.monotonic() < deadline + 120
         time.sleep(0.1)
