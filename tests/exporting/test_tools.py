@@ -96,12 +96,10 @@ def test_networkmanager_reads_every_profile() -> None:
     assert [done.stderr for done in keyfiles if done.returncode != 0] == []
     found = {line for done in keyfiles for line in done.stdout.splitlines()}
     assert {"forward-delay=4", "vlan-filtering=true", "mtu=9000", "id=7", "parent=eno2"} <= found
-    assert {"route1=10.0.0.0/8,192.0.2.7"} <= found
+    assert "route1=10.0.0.0/8,192.0.2.7" in found
     # NetworkManager 1.50 and later call both otherwise
-    assert {"address1=192.0.2.5/24,192.0.2.1"} <= found or {
-        "address1=192.0.2.5/24",
-        "gateway=192.0.2.1",
-    } <= found
+    apart = {"address1=192.0.2.5/24", "gateway=192.0.2.1"}
+    assert "address1=192.0.2.5/24,192.0.2.1" in found or apart <= found
     assert found & {"slave-type=bridge", "port-type=bridge"}
 
 

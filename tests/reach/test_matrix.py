@@ -72,7 +72,7 @@ def test_an_address_that_is_global_is_reached_from_the_internet() -> None:
     assert not any(families[4]["internet", "guest"].reaches for families in EXPECTED.values())
 
 
-def test_an_older_slirp_passes_tcp_over_ipv6_but_no_ping() -> None:
+def test_whether_slirp_passes_pings_over_ipv6_follows_its_version() -> None:
     expectation = EXPECTED["user"][6]["guest", "pc"]
     passes = slirp.passes_echo6(slirp.version())
 
