@@ -74,6 +74,13 @@ def _others(scene: Scene, nic: DefinedNic) -> list[str]:
     return [lease.address.split("/")[0] for lease in leases if lease.mac != nic.mac and "." in lease.address]
 
 
+#: libvirt starts dnsmasq anew with another range; it reads the leases that libvirt's helper wrote down,
+#: and ends at once with more of them than the range has addresses.
+_UNTIL_RELEASED = 'while virsh net-dhcp-leases "$1" --mac "$2" | grep --quiet "$2"; do sleep 0.1; done'
+#: Seconds until a lease that was given back must be gone, for timeout(1).
+_RELEASE_BOUND_S = "20"
+
+
 def _exhaust(scene: Scene, target: Target) -> Recipe:
     """Cut the range to the address that another guest holds, while the guest has given its address back."""
     nic, network = known_nic(scene, target), _known(scene, target)
@@ -85,6 +92,7 @@ def _exhaust(scene: Scene, target: Target) -> Recipe:
     return Recipe(
         breaks=(
             in_guest(nic.domain, "dhcpcd", "--release"),
+            on_host("timeout", _RELEASE_BOUND_S, "sh", "-c", _UNTIL_RELEASED, "sh", nic.network, nic.mac),
             _update(nic.network, "delete", whole),
             _update(nic.network, "add", single),
             in_guest(nic.domain, "dhcpcd", "--quiet", "--background"),
