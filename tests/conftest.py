@@ -5,6 +5,7 @@ developer's labs nor those of another run are seen. Images and saved guests
 come from the usual cache.
 """
 
+import contextlib
 import functools
 import importlib.util
 import os
@@ -81,6 +82,13 @@ def pytest_report_header() -> str:
 
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_auto_num_workers() -> int:
+    from distribution import processes
+
+    return processes()
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Keep together what shares a lab."""
     if config.getvalue("dist") != "loadscope":
@@ -88,6 +96,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     from distribution import ByLabs
 
     return ByLabs(config, log)
+
+
+def pytest_unconfigure() -> None:
+    """Remove the state directory where no test ran: in the process that only distributes tests."""
+    with contextlib.suppress(OSError):  # removed after the tests, or kept with what is left in it
+        STATE_DIR.rmdir()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -179,7 +179,9 @@ def _messages(reports: int, outer: int) -> Iterator[dict[str, Any]]:
     """Yield what PID 1 reports, until it or the outermost process ends."""
     rest = b""
     with _watched(outer) as watches:
-        while reports in _readable([reports, *watches]):
+        # where it has ended already there is nothing to wait for, but what was reported before
+        patience = None if watches else 0.0
+        while reports in _readable([reports, *watches], patience):
             part = os.read(reports, 65536)
             if not part:
                 return

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -148,6 +149,21 @@ if os.geteuid() != 0:  # real root needs no user namespace
             "lab 'refused' did not start: unshare: unshare failed: No space left on device",
             "Hint: run `kvmlab doctor`",
         ]
+
+
+def test_a_start_ends_although_what_began_it_ended_before_it_could_be_watched() -> None:
+    reports, held = os.pipe()  # held open, as by the helper that a refused `unshare --map-auto` leaves
+    os.write(held, b'{"step": "starting libvirtd"}\n')
+    with subprocess.Popen(["true"]) as ended:
+        pass
+
+    with ThreadPoolExecutor() as pool:
+        said = pool.submit(list, namespaces._messages(reports, ended.pid))
+        try:
+            assert said.result(timeout=30) == [{"step": "starting libvirtd"}]
+        finally:
+            os.close(held)
+    os.close(reports)
 
 
 def test_a_lab_needs_a_user_namespace_unless_root_starts_it(monkeypatch: pytest.MonkeyPatch) -> None:
