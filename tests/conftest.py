@@ -82,13 +82,6 @@ def pytest_report_header() -> str:
 
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist
-def pytest_xdist_auto_num_workers() -> int:
-    from distribution import processes
-
-    return processes()
-
-
-@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Keep together what shares a lab."""
     if config.getvalue("dist") != "loadscope":

@@ -1,6 +1,5 @@
 """Which tests run in one process where pytest-xdist distributes them: those that share labs."""
 
-import os
 import re
 
 from xdist.scheduler import LoadScopeScheduling
@@ -9,10 +8,6 @@ from xdist.scheduler import LoadScopeScheduling
 _APART = ("tests/test_notebooks.py", "tests/exercise/test_proofs.py")
 #: What a test of theirs is about, in its id.
 _ABOUT = re.compile(r"\[([\w-]+)")
-
-#: Processes that wait for guests most of the time use a processor better by two; more than
-#: this many, each with a lab or two, want a lot of memory.
-_EACH, _MOST = 2, 8
 
 
 def group_of(nodeid: str) -> str:
@@ -28,11 +23,6 @@ def group_of(nodeid: str) -> str:
     path, _, name = nodeid.partition("::")
     about = _ABOUT.search(name) if path in _APART else None
     return f"{path} {about[1]}" if about else "/".join(path.split("/")[:2])
-
-
-def processes() -> int:
-    """Return how many processes ``--numprocesses=auto`` means here."""
-    return min(_MOST, _EACH * len(os.sched_getaffinity(0)))
 
 
 class ByLabs(LoadScopeScheduling):
