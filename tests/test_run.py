@@ -187,7 +187,7 @@ def test_a_command_that_closes_its_output_and_goes_on_is_ended() -> None:
 
 
 def test_a_daemon_that_keeps_the_output_open_does_not_hold_up_the_end() -> None:
-    lines = HERE.stream(["sh", "-c", "setsid sleep 60 & echo $!; exec sleep 60"])
+    lines = HERE.stream(["sh", "-c", "setsid sh -c 'echo $$; exec sleep 60' & exec sleep 60"])
     pid = int(next(lines))
     started = time.monotonic()
 

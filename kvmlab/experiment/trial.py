@@ -14,6 +14,7 @@ from kvmlab.measure.drops import read_drops
 from kvmlab.measure.interrupts import read_interrupts
 from kvmlab.measure.iperf3 import iperf3
 from kvmlab.measure.ping import ping
+from kvmlab.measure.ports import free_ports
 from kvmlab.measure.requests import request_response
 from kvmlab.measure.udp import udp
 from kvmlab.measure.udp_result import FRAME_OVERHEAD_BYTES
@@ -22,8 +23,9 @@ from kvmlab.measure.udp_result import FRAME_OVERHEAD_BYTES
 PING_INTERVAL_S = 0.005
 #: Seconds of silence on a connection after which a run is given up.
 SILENCE_S = 5
-#: First port of the servers; each guest has its own.
-_PORT = 5301
+#: First port of the servers; each guest has its own. A server that lost its client in the trial
+#: before may listen on for a while: the sender of iperf 3.16 and 3.18 for 100 s, as seen.
+_FIRST_PORT = 5301
 #: What a counter of drops is called that counts no lost packet, or one that another counts as well.
 _NO_LOSS = ("overlimits", "requeues", "time_squeeze", "rx errors", "tx errors", "rx_err")
 
@@ -130,6 +132,7 @@ def _tcp(
     station: Station, point: Mapping[str, Level], duration_s: int, *, omit_s: int = 0
 ) -> tuple[Values, int]:
     """Let all guests send, or receive, at the same time; return the sums, and the bytes that arrived."""
+    ports = free_ports(station.peer, _FIRST_PORT, len(station.guests))
 
     def one(number: int) -> tuple[float, int | None, int]:
         found = iperf3(
@@ -141,7 +144,7 @@ def _tcp(
             omit_s=omit_s,
             streams=int(point["streams"]),
             silence_s=SILENCE_S,
-            port=_PORT + number,
+            port=ports[number],
         ).runs[0]
         return found.received_mbit_s, found.retransmits, found.received_bytes
 

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from itertools import islice
 
 from kvmlab._run import Runner
 from kvmlab.errors import MeasurementError
@@ -46,5 +47,11 @@ def wait_for(condition: Callable[[], bool], otherwise: str) -> None:
 
 def free_port(server: Runner, first: int) -> int:
     """Return the first TCP port, from a number on, that nothing listens on."""
+    (port,) = free_ports(server, first, 1)
+    return port
+
+
+def free_ports(server: Runner, first: int, count: int) -> list[int]:
+    """Return the first TCP ports, from a number on, that nothing listens on."""
     taken = listening(server)
-    return next(port for port in range(first, 65536) if port not in taken)
+    return list(islice((port for port in range(first, 65536) if port not in taken), count))

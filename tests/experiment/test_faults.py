@@ -102,13 +102,13 @@ def test_a_link_that_goes_down_fails_its_trial_only(lab_site: LabSite) -> None:
 
 def test_a_server_that_ends_fails_its_trial_only(lab_site: LabSite) -> None:
     def end(site: LabSite, _station: Station, _tap: str) -> None:
-        site.lab.pc.run(["pkill", "-KILL", "-f", "^iperf3 --server --port 5301"])
+        site.lab.pc.run(["pkill", "-KILL", "-f", "^iperf3 --server --port 53"])
 
     reason = failed_then_measured(two_trials(lab_site, end))
 
     # what it says depends on which of both notices first: a reset, a closed control connection, silence
     assert reason.startswith("iperf3 from x")
-    assert "port 5301" in reason
+    assert "port 53" in reason
 
 
 def test_an_mtu_that_the_card_cannot_have_fails_and_the_others_go_on(lab_site: LabSite) -> None:

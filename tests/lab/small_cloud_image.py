@@ -29,7 +29,7 @@ mount -t proc proc /proc
 mount -t sysfs sys /sys
 while read -r module; do insmod "/modules/$module"; done </modules/order
 while seed=$(findfs LABEL=cidata) && [ -z "$seed" ]; do sleep 0.1; done
-mount -t vfat -o ro "$seed" /seed || poweroff -f
+mount -t vfat -o ro,iocharset=ascii "$seed" /seed || { dmesg | tail -n 5; poweroff -f; }
 name=$(sed -n 's/.*"local-hostname": "\\(.*\\)".*/\\1/p' /seed/meta-data)
 echo "written by $name" | dd of=/dev/vda bs=512 seek=1000 conv=notrunc
 sync
@@ -37,7 +37,10 @@ hostname "$name"
 ip link set eth0 up
 udhcpc -f -i eth0 -x "hostname:$name" -s /bin/true
 """
-COMMANDS = ("mount", "insmod", "findfs", "sleep", "sed", "dd", "sync", "hostname", "ip", "udhcpc", "true")
+COMMANDS = (
+    *("dd", "dmesg", "findfs", "hostname", "insmod", "ip", "mount", "sed", "sleep", "sync", "tail", "true"),
+    "udhcpc",
+)
 GRUB_CFG = "linux /vmlinuz console=ttyS0 quiet\ninitrd /initrd\nboot\n"
 
 
