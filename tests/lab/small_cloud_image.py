@@ -19,7 +19,7 @@ PACKAGES = {
     "debian": ("linux-image-cloud-amd64", "busybox-static", "grub-common", "grub-pc-bin"),
     "ubuntu": ("linux-image-virtual", "busybox-static", "grub-common", "grub-pc-bin"),
 }
-MODULES = ("virtio_pci", "virtio_blk", "virtio_net", "vfat", "nls_cp437", "nls_ascii", "nls_iso8859-1")
+MODULES = ("virtio_pci", "virtio_blk", "virtio_net", "vfat", "nls_cp437")
 GRUB_MODULES = ("biosdisk", "part_msdos", "ext2", "linux", "normal", "configfile")
 SECTOR, PARTITION_START, PARTITION_MIB = 512, 2048, 48
 INIT = """\
@@ -29,7 +29,7 @@ mount -t proc proc /proc
 mount -t sysfs sys /sys
 while read -r module; do insmod "/modules/$module"; done </modules/order
 while seed=$(findfs LABEL=cidata) && [ -z "$seed" ]; do sleep 0.1; done
-mount -t vfat -o ro,iocharset=ascii "$seed" /seed || { dmesg | tail -n 5; poweroff -f; }
+mount -t vfat -o ro,iocharset=default "$seed" /seed || { dmesg | tail -n 5; poweroff -f; }
 name=$(sed -n 's/.*"local-hostname": "\\(.*\\)".*/\\1/p' /seed/meta-data)
 echo "written by $name" | dd of=/dev/vda bs=512 seek=1000 conv=notrunc
 sync
