@@ -22,7 +22,8 @@ def test_every_model_that_qemu_offers_has_a_row_with_its_card_and_driver(found: 
     assert {row.model for row in found.rows} == offered
     for row in found.rows:
         assert (row.driver, row.pci_id) == (NIC_MODELS[row.model].driver, NIC_MODELS[row.model].pci_id)
-        if row.listed_by:  # by no module is listed what is built in, as virtio_net with Ubuntu
+        assert bool(row.module) is bool(row.listed_by)
+        if row.module:  # built in otherwise, as virtio_net with Ubuntu
             assert row.module.endswith(row.driver) or row.module.replace("-", "_").endswith(row.driver)
         assert row.mtu_min <= 1500 <= row.mtu_max
 
